@@ -1,0 +1,48 @@
+"""Latency (time-to-first-spike) encoding."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Gt
+from torch import Tensor, nn
+
+from snn_neurons.unit_range import check_unit_range
+
+
+class Latency(nn.Module):
+    """One spike per element, earlier for larger values.
+
+    linear: t_f = round((T - 1) (1 - x));  log: t_f = round(T - 1 - ln(a x + 1)), a = e^(T-1) - 1
+
+    Rounding is half to even.
+
+    Args:
+        T: number of time steps, >= 1.
+        function: "linear" or "log"; "log" needs T <= 80, where a leaves float32.
+    Shape: x [N, *] in [0, 1]; output [T, N, *] of zeros and ones in the dtype of x.
+    Raises: ValueError naming the range found, when x leaves [0, 1], or for log with T > 80.
+    Example: >>> Latency(3)(torch.tensor([[1.0, 0.0]])).tolist()
+        [[[1.0, 0.0]], [[0.0, 0.0]], [[0.0, 1.0]]]
+    Source: SpikingJelly (Science Advances 2023), Eq. 8-9.
+    """
+
+    def __init__(
+        self, T: Annotated[int, Gt(0)], *, function: Literal["linear", "log"] = "linear"
+    ) -> None:
+        super().__init__()
+        if function == "log" and T > 80:
+            raise ValueError(f"Latency: function 'log' needs T <= 80, got {T}")
+        self.T = T
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_unit_range("Latency", x)
+        if self.function == "linear":
+            time = ((self.T - 1) * (1.0 - x)).round()
+        else:
+            time = (self.T - 1 - torch.log(math.expm1(self.T - 1) * x + 1.0)).round()
+        steps = torch.arange(self.T, device=x.device).view(-1, *[1] * x.dim())
+        return (steps == time.long()).to(x.dtype)

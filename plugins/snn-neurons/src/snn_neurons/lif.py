@@ -1,0 +1,70 @@
+"""The leaky integrate-and-fire neuron."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from annotated_types import Gt
+from torch import Tensor
+
+from snncore.config import Numeric
+from snncore.neuron import Neuron
+from snncore.step import StepMode
+from snncore.surrogate import Surrogate
+
+
+class LIF(Neuron):
+    """Leaky integrate-and-fire neuron.
+
+    H = V + (X - (V - V_r)) / tau  (``decay_input``)  or  V - (V - V_r) / tau + X;
+    S = Theta(H - V_th);  V = (1 - S) H + S V_r
+
+    Args:
+        tau: membrane time constant in steps, > 1.
+        v_threshold: threshold V_th.
+        v_reset: reset and resting value V_r; None for soft reset V = H - S V_th with V_r = 0.
+        decay_input: whether the input is divided by tau as well.
+        detach_reset: cut the gradient through S in the reset equation only.
+        surrogate: spike function.
+        step_mode: "s" or "m".
+        store_v_seq: keep V of every step of the last call in ``v_seq``.
+        backend: kernel backend; None takes the fastest.
+    Shape: x [N, *] or [T, N, *]; spikes like x; state v [N, *], float32.
+    Raises: ValueError if tau <= 1; StateError when the held state does not fit the input.
+    Example: >>> LIF(tau=2.0)(2 * torch.ones(4, 3)).sum().item()
+        12.0
+    Source: SpikingJelly (Science Advances 2023), Eq. 4-7.
+    """
+
+    tau: float | Tensor
+
+    def __init__(
+        self,
+        tau: Annotated[Numeric, Gt(1)] = 2.0,
+        *,
+        v_threshold: Numeric = 1.0,
+        v_reset: Numeric | None = 0.0,
+        decay_input: bool = True,
+        detach_reset: bool = False,
+        surrogate: Surrogate | str | dict[str, Any] = "atan",
+        step_mode: StepMode = "s",
+        store_v_seq: bool = False,
+        backend: str | None = None,
+    ) -> None:
+        super().__init__(
+            v_threshold=v_threshold,
+            v_reset=v_reset,
+            detach_reset=detach_reset,
+            surrogate=surrogate,
+            step_mode=step_mode,
+            store_v_seq=store_v_seq,
+            backend=backend,
+        )
+        self.set_numeric("tau", tau)
+        self.decay_input = decay_input
+
+    def charge(self, x: Tensor, v: Tensor) -> Tensor:
+        leak = v if self.v_reset is None else v - self.v_reset
+        if self.decay_input:
+            return v + (x - leak) / self.tau
+        return v - leak / self.tau + x

@@ -1,0 +1,5 @@
+"""``python -m snncore`` is ``snn``."""
+
+from snncore.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Kernel backends: who runs a neuron's step, and why. Provisional until two vendors use it."""

@@ -1,0 +1,128 @@
+"""What a kernel backend offers, and how one is chosen.
+
+A backend is a component of kind ``backend``; a third party may register another. It is chosen
+once per (module, device, dtype, grad mode) and kept with the module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import torch
+from torch import Tensor
+
+from snncore import registry
+from snncore.errors import BackendError, SnnError
+from snncore.state.memory import MemoryModule
+from snncore.state.unroll import Tensors
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a kernel is asked to run.
+
+    Args:
+        module: the module whose pure ``step`` is meant.
+        device: where its inputs are.
+        dtype: dtype of its inputs.
+        grad: whether gradients are wanted.
+    """
+
+    module: MemoryModule
+    device: torch.device
+    dtype: torch.dtype
+    grad: bool
+
+    @classmethod
+    def of(cls, module: MemoryModule, x: Tensor) -> Plan:
+        """The plan for inputs like ``x`` in the current grad mode."""
+        return cls(module, x.device, x.dtype, torch.is_grad_enabled())
+
+    @property
+    def key(self) -> tuple[str, torch.dtype, bool]:
+        """What tells two plans of one module apart."""
+        return self.device.type, self.dtype, self.grad
+
+
+class Kernel(Protocol):
+    """A module's step, ready to run."""
+
+    def single(self, inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
+        """One time step: outputs and new states."""
+        ...
+
+    def sequence(
+        self, inputs: Tensors, states: Tensors, record: Sequence[int]
+    ) -> tuple[Tensors, Tensors, Tensors]:
+        """All time steps: output sequences, final states, recorded state sequences."""
+        ...
+
+
+class Backend(Protocol):
+    """A way of running steps. Its class is registered under kind ``backend``."""
+
+    priority: ClassVar[int]
+    """The highest that is available and supports a plan is taken by default."""
+
+    def available(self) -> str | None:
+        """Why it cannot run on this machine; None if it can."""
+        ...
+
+    def supports(self, plan: Plan) -> str | None:
+        """Why it cannot run this plan; None if it can."""
+        ...
+
+    def compile(self, plan: Plan) -> Kernel:
+        """A kernel for the plan."""
+        ...
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The backend that runs a plan, and why each better one does not."""
+
+    name: str
+    backend: Backend
+    rejected: dict[str, str]
+
+
+def choose(plan: Plan, wanted: str | None = None) -> Choice:
+    """The backend named ``wanted``, else the best one that can run ``plan``.
+
+    Raises: BackendError when ``wanted`` cannot run it, with the reason.
+    """
+    rejected: dict[str, str] = {}
+    if wanted is not None:
+        backend = registry.get("backend", wanted)()
+        reason = _reason(backend, plan)
+        if reason is not None:
+            raise BackendError(
+                f"backend {wanted!r} cannot run {registry.label(plan.module)}: {reason}. "
+                "Leave backend=None to let the fastest one that can be chosen."
+            )
+        return Choice(wanted, backend, rejected)
+    for name, backend in _candidates(rejected):
+        reason = _reason(backend, plan)
+        if reason is None:
+            return Choice(name, backend, rejected)
+        rejected[name] = reason
+    raise BackendError(
+        f"no backend can run {registry.label(plan.module)}: "
+        + "; ".join(f"{name}: {reason}" for name, reason in rejected.items())
+    )
+
+
+def _candidates(rejected: dict[str, str]) -> Iterator[tuple[str, Backend]]:
+    found: list[tuple[str, Backend]] = []
+    for component in registry.components("backend"):
+        try:
+            found.append((component.name, registry.get("backend", component.qualified)()))
+        except SnnError as error:
+            rejected[component.qualified] = str(error)
+    yield from sorted(found, key=lambda pair: -pair[1].priority)
+
+
+def _reason(backend: Backend, plan: Plan) -> str | None:
+    return backend.available() or backend.supports(plan)

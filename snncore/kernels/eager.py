@@ -1,0 +1,45 @@
+"""The eager backend: PyTorch runs the step as written. Reference of every other backend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from snncore.kernels.backends import Plan
+from snncore.state.memory import MemoryModule
+from snncore.state.unroll import Tensors, take_step, unroll
+
+
+class EagerKernel:
+    """The plain loop over a module's step."""
+
+    def __init__(self, module: MemoryModule) -> None:
+        self.module = module
+
+    def single(self, inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
+        """See :class:`snncore.kernels.backends.Kernel`."""
+        return take_step(self.module.step, inputs, states, self.module.outputs)
+
+    def sequence(
+        self, inputs: Tensors, states: Tensors, record: Sequence[int]
+    ) -> tuple[Tensors, Tensors, Tensors]:
+        """See :class:`snncore.kernels.backends.Kernel`."""
+        return unroll(self.module.step, inputs, states, self.module.outputs, record)
+
+
+class EagerBackend:
+    """Runs every step on every device."""
+
+    priority: ClassVar[int] = 0
+
+    def available(self) -> str | None:
+        """Always."""
+        return None
+
+    def supports(self, plan: Plan) -> str | None:
+        """Every plan."""
+        return None
+
+    def compile(self, plan: Plan) -> EagerKernel:
+        """Binds the module's step."""
+        return EagerKernel(plan.module)

@@ -1,0 +1,55 @@
+"""The closed table of component kinds.
+
+A new kind is a change of the core: it brings a protocol and a conformance kit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of component.
+
+    Args:
+        name: singular, lower case.
+        summary: one line for ``snn list`` and the docs.
+        home: first-party distribution that holds most components of the kind.
+        kit: import string of the conformance kit; ``None`` while the kind has none.
+    """
+
+    name: str
+    summary: str
+    home: str = "snncore"
+    kit: str | None = None
+
+
+_KIT = "snncore.testing.{}"
+
+_ALL = (
+    Kind("neuron", "spiking neuron models", "snn-neurons", _KIT.format("neuron:NeuronConformance")),
+    Kind(
+        "surrogate",
+        "Heaviside step with a surrogate derivative",
+        "snncore",
+        _KIT.format("surrogate:SurrogateConformance"),
+    ),
+    Kind("encoder", "values to spike trains", "snn-neurons"),
+    Kind("layer", "time-aware layers and containers"),
+    Kind("loss", "loss functions on spike trains", "snn-learning"),
+    Kind("learner", "learning rules other than back-propagation", "snn-learning"),
+    Kind("quantizer", "quantisers of weights, activations and dynamics"),
+    Kind("monitor", "probes of networks"),
+    Kind("format", "decoders of event files", "snn-datasets"),
+    Kind("dataset", "datasets", "snn-datasets", _KIT.format("dataset:DatasetConformance")),
+    Kind("model", "whole networks", "snn-models"),
+    Kind("recipe", "training recipes", "snn-train"),
+    Kind("converter", "conversion of artificial networks", "snn-ann2snn"),
+    Kind("chip", "exchange with neuromorphic chips"),
+    Kind("backend", "kernel backends"),
+)
+
+KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in _ALL})

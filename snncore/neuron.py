@@ -1,0 +1,152 @@
+"""The neuron: charge, fire, reset. Everything else is derived from these three."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from snncore.config import Numeric
+from snncore.kernels.backends import Kernel, Plan, choose
+from snncore.kernels.eager import EagerKernel
+from snncore.numeric import NumericModule
+from snncore.state.memory import MemoryModule
+from snncore.state.unroll import Tensors
+from snncore.step import StepMode
+from snncore.surrogate import Surrogate, as_surrogate
+
+
+class Neuron(NumericModule, MemoryModule):
+    """A spiking neuron.
+
+    H[t] = charge(X[t], V[t-1]);  S[t] = Theta(H[t] - V_th);
+    V[t] = (1 - S) H + S V_reset  (hard)  or  H - S V_th  (soft, ``v_reset=None``)
+
+    A subclass writes :meth:`charge`; single-step and multi-step runs, membrane recording, the
+    functional form and kernels follow from it. Neurons with other dynamics (several states or
+    outputs, a moving threshold) override :meth:`step` whole.
+
+    Args:
+        v_threshold: threshold V_th.
+        v_reset: reset value and initial potential; ``None`` for soft reset from 0.
+        detach_reset: cut the gradient through S in the reset equation only.
+        surrogate: name, table or :class:`snncore.Surrogate` of the spike function.
+        step_mode: ``"s"`` or ``"m"``.
+        store_v_seq: keep the potential after each step of the last call in ``v_seq``.
+        backend: name of a kernel backend; ``None`` takes the fastest that can run it.
+
+    Every number may be a float, a nested list or tensor (a buffer) or an ``nn.Parameter`` that
+    broadcasts against ``[N, *]``.
+
+    Shape: x ``[N, *]`` or ``[T, N, *]``; spikes like x, in its dtype; states ``[N, *]``.
+    Raises: StateError as :class:`snncore.MemoryModule`; BackendError when ``backend`` cannot run.
+    Source: Fang et al., SpikingJelly, Science Advances 2023, Eq. 5-7.
+    """
+
+    states: ClassVar[Mapping[str, float]] = {"v": 0.0}
+    v_threshold: float | Tensor
+    v_reset: float | Tensor | None
+    v_seq: Tensor | None = None
+
+    def __init__(
+        self,
+        *,
+        v_threshold: Numeric = 1.0,
+        v_reset: Numeric | None = 0.0,
+        detach_reset: bool = False,
+        surrogate: Surrogate | str | dict[str, Any] = "atan",
+        step_mode: StepMode = "s",
+        store_v_seq: bool = False,
+        backend: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.set_numeric("v_threshold", v_threshold)
+        self.set_numeric("v_reset", v_reset)
+        self.detach_reset = detach_reset
+        self.surrogate = as_surrogate(surrogate)
+        self.step_mode = step_mode
+        self.store_v_seq = store_v_seq
+        self.backend = backend
+        self._kernels: dict[Any, Kernel] = {}
+
+    def charge(self, x: Tensor, v: Tensor) -> Tensor:
+        """The potential H before firing, from the input X and the last potential V."""
+        raise TypeError(f"{type(self).__name__} must define charge(x, v), or step whole")
+
+    def fire(self, h: Tensor) -> Tensor:
+        """S = Theta(H - V_th)."""
+        return self.surrogate(h - self.v_threshold)
+
+    def reset(self, h: Tensor, s: Tensor) -> Tensor:
+        """The potential after firing. (``snncore.reset(net)`` forgets the state instead.)"""
+        if self.detach_reset:
+            s = s.detach()
+        if self.v_reset is None:
+            return h - s * self.v_threshold
+        return s * self.v_reset + (1.0 - s) * h
+
+    def step(self, *args: Tensor) -> Tensors:
+        """``(x, v) -> (spike, v)``: charge, fire, reset."""
+        x, v = args
+        h = self.charge(x, v)
+        s = self.fire(h)
+        return s, self.reset(h, s)
+
+    def initial(self, name: str) -> float | Tensor:
+        """V starts at ``v_reset``, at 0 with soft reset."""
+        if name == "v" and self.v_reset is not None:
+            return self.v_reset
+        return super().initial(name)
+
+    def single(self, inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
+        """One step on the chosen backend, in float32 or float64 arithmetic."""
+        kernel, wide, dtype = self._ready(inputs)
+        outputs, states = kernel.single(wide, states)
+        self._record(tuple(states[i] for i in self._recorded()))
+        return tuple(y.to(dtype) for y in outputs), states
+
+    def sequence(self, inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
+        """All steps on the chosen backend, in float32 or float64 arithmetic."""
+        kernel, wide, dtype = self._ready(inputs)
+        outputs, states, recorded = kernel.sequence(wide, states, self._recorded())
+        self._record(recorded)
+        return tuple(y.to(dtype) for y in outputs), states
+
+    def _ready(self, inputs: Tensors) -> tuple[Kernel, Tensors, torch.dtype]:
+        dtype = inputs[0].dtype
+        arithmetic = torch.float64 if dtype == torch.float64 else torch.float32
+        return self._kernel(inputs[0]), tuple(x.to(arithmetic) for x in inputs), dtype
+
+    def _kernel(self, x: Tensor) -> Kernel:
+        if torch.compiler.is_compiling() and self.backend in (None, "eager"):
+            return EagerKernel(self)
+        plan = Plan.of(self, x)
+        key = (plan.key, self.backend)
+        if key not in self._kernels:
+            self._kernels[key] = choose(plan, self.backend).backend.compile(plan)
+        return self._kernels[key]
+
+    def _recorded(self) -> tuple[int, ...]:
+        if not self.store_v_seq:
+            return ()
+        return (list(self.states).index("v"),)
+
+    def _record(self, recorded: Tensors) -> None:
+        if recorded and not self._explicit:
+            self.v_seq = recorded[0]
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        seq = None if self.v_seq is None else self.v_seq.detach().clone()
+        return {**state, "_kernels": {}, "v_seq": seq}
+
+    def extra_repr(self) -> str:
+        """Numeric parameters and whatever is not at its default."""
+        parts = [super().extra_repr(), f"step_mode={self.step_mode!r}"]
+        if self.detach_reset:
+            parts.append("detach_reset=True")
+        if self.backend is not None:
+            parts.append(f"backend={self.backend!r}")
+        return ", ".join(parts)

@@ -1,0 +1,202 @@
+"""The base of every module with memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import Tensor
+from torch._C._functorch import peek_interpreter_stack
+from torch.autograd.graph import Node
+
+from snncore.errors import StateError
+from snncore.state import checkpointing
+from snncore.state.graph import freed, mark
+from snncore.state.unroll import Tensors, one_step, take_step, unroll
+from snncore.step import StepModule, locate
+
+
+class MemoryModule(StepModule):
+    """A module whose output depends on state kept from earlier time steps.
+
+    A subclass declares ``states = {"v": 0.0}`` and writes the pure :meth:`step`; the base keeps
+    the states between calls. Each state is readable under its name (``module.v``), ``None``
+    before the first input. State is neither parameter nor buffer; it takes shape and device from
+    the input and is float32 (float64 for float64 input).
+
+    ``inputs`` and ``outputs`` say how many tensors a step takes and gives beside the states.
+
+    Shape: ``[N, *]`` in mode ``"s"``, ``[T, N, *]`` in mode ``"m"``.
+    Raises: StateError when the held state does not fit the input or its graph was freed.
+    """
+
+    states: ClassVar[Mapping[str, float]] = {}
+    inputs: ClassVar[int] = 1
+    outputs: ClassVar[int] = 1
+
+    _states: Mapping[str, Tensor] = {}
+    _graph: Node | None = None
+    # Set while snncore.functional runs the module: state is the caller's business then.
+    _explicit: bool = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in cls.states:
+            if not hasattr(cls, name):
+                setattr(cls, name, _accessor(name))
+
+    def step(self, *args: Tensor) -> Tensors:
+        """One time step: ``(*inputs, *states) -> (*outputs, *new_states)``, mutating nothing."""
+        raise TypeError(f"{type(self).__name__} must define step(*inputs, *states)")
+
+    def single(self, inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
+        """One time step from explicit states."""
+        return take_step(self.step, inputs, states, self.outputs)
+
+    def sequence(self, inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
+        """A whole sequence from explicit states."""
+        outputs, states, _ = unroll(self.step, inputs, states, self.outputs)
+        return outputs, states
+
+    def initial(self, name: str) -> float | Tensor:
+        """The value of a state before the first step; a tensor broadcasts to the state."""
+        return self.states[name]
+
+    def state_like(self, name: str, *inputs: Tensor) -> tuple[torch.Size, torch.dtype]:
+        """Shape and dtype of a state for inputs of one time step."""
+        x = inputs[0]
+        return x.shape, torch.float64 if x.dtype == torch.float64 else torch.float32
+
+    def init_states(self, *inputs: Tensor) -> Tensors:
+        """Initial states for inputs of one time step."""
+        return tuple(self._start(name, inputs) for name in self.states)
+
+    def forward(self, *inputs: Tensor) -> Any:
+        """Advances the state and returns the output, or a tuple of several."""
+        self._check_inputs(inputs)
+        tracked = not (self._explicit or torch.compiler.is_compiling())
+        region = self._region() if tracked else None
+        now = inputs if self.step_mode == "s" else tuple(map(one_step, inputs))
+        states = self._held(now, region, tracked)
+        run = self.single if self.step_mode == "s" else self.sequence
+        outputs, after = run(inputs, states)
+        self._check_shapes(states, after)
+        if region is not None and region.replay is not None:
+            region.keep(self, dict(zip(self.states, after, strict=True)))
+            return outputs[0] if len(outputs) == 1 else outputs
+        if tracked:
+            marked, self._graph = mark((*outputs, *after))
+            outputs, after = marked[: len(outputs)], marked[len(outputs) :]
+        self._states = dict(zip(self.states, after, strict=True))
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        super()._apply(fn, recurse)
+        moved = {name: _follow(value, fn) for name, value in self._states.items()}
+        self._states = moved
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Copies and pickles carry the values; a graph can neither be copied nor saved.
+        kept = {name: value.detach().clone() for name, value in self._states.items()}
+        return {**self.__dict__, "_states": kept, "_graph": None}
+
+    def _region(self) -> checkpointing.Region | None:
+        if in_transform():
+            raise StateError(
+                f"{locate(self)} keeps state and was called inside a torch.func transform, where "
+                "that state would leak. Use call, init = snncore.functional(net) and pass states."
+            )
+        region = checkpointing.region()
+        if region is None and checkpointing.in_backward() and torch.is_grad_enabled():
+            raise StateError(
+                f"{locate(self)} ran inside backward, as re-entrant activation checkpointing "
+                "does, where its state would be stepped twice. "
+                "Use torch.utils.checkpoint.checkpoint(..., use_reentrant=False)."
+            )
+        return region
+
+    def _held(self, now: Tensors, region: checkpointing.Region | None, tracked: bool) -> Tensors:
+        held: Mapping[str, Tensor] | None = self._states
+        if region is not None:
+            held = region.states(self, dict(self._states))
+        if not held:
+            return self.init_states(*now)
+        if tracked and torch.is_grad_enabled() and freed(self._graph):
+            raise StateError(
+                f"{locate(self)}: state {', '.join(held)} belongs to a graph that backward has "
+                "freed. Call snncore.reset(net) before the next sequence, or snncore.detach(net) "
+                "to carry the values on without their history."
+            )
+        for name, value in held.items():
+            shape, dtype = self.state_like(name, *now)
+            if value.shape != shape or value.dtype != dtype or value.device != now[0].device:
+                raise StateError(self._misfit(name, value, shape, dtype, now[0]))
+        return tuple(held[name] for name in self.states)
+
+    def _misfit(
+        self, name: str, value: Tensor, shape: torch.Size, dtype: torch.dtype, x: Tensor
+    ) -> str:
+        cure = "Call snncore.reset(net) before the next sequence, or pass states explicitly."
+        if value.device != x.device:
+            found = f"is on {value.device}, input is on {x.device}"
+            cure = "Call snncore.reset(net), or net.to(device) to move the state along."
+        elif value.shape[:1] != shape[:1] and value.shape[1:] == shape[1:]:
+            found = f"has batch {value.shape[0]}, input has batch {shape[0]}"
+        elif value.shape != shape:
+            found = f"has shape {list(value.shape)}, input asks for {list(shape)}"
+        else:
+            found = f"is {value.dtype}, input asks for {dtype}"
+        return f"{locate(self)}: state {name} {found}. {cure}"
+
+    def _check_inputs(self, inputs: Tensors) -> None:
+        if len(inputs) != self.inputs:
+            raise TypeError(f"{locate(self)} takes {self.inputs} input(s), got {len(inputs)}")
+        for x in inputs:
+            if not x.is_floating_point():
+                raise TypeError(
+                    f"{locate(self)} takes floating-point input, got {x.dtype}; call x.float()"
+                )
+            if self.step_mode == "m" and x.dim() < 2:
+                raise ValueError(
+                    f"{locate(self)} is in step_mode 'm' and takes [T, N, *], got "
+                    f"{list(x.shape)}; call snncore.set_step_mode(net, 's') for single steps"
+                )
+
+    def _check_shapes(self, before: Tensors, after: Tensors) -> None:
+        for name, old, new in zip(self.states, before, after, strict=True):
+            if old.shape != new.shape:
+                raise StateError(
+                    f"{locate(self)}: one step turned state {name} from {list(old.shape)} into "
+                    f"{list(new.shape)}; parameters must broadcast against [N, *] of the input"
+                )
+
+    def _start(self, name: str, inputs: Tensors) -> Tensor:
+        value = self.initial(name)
+        shape, dtype = self.state_like(name, *inputs)
+        if isinstance(value, Tensor):
+            return value.to(inputs[0].device, dtype).expand(shape).contiguous()
+        return torch.full(shape, value, dtype=dtype, device=inputs[0].device)
+
+
+def in_transform() -> bool:
+    """Whether this code runs under vmap, grad or another torch.func transform."""
+    return peek_interpreter_stack() is not None
+
+
+def _accessor(name: str) -> property:
+    def read(self: MemoryModule) -> Tensor | None:
+        return self._states.get(name)
+
+    def write(self: MemoryModule, value: Tensor) -> None:
+        self._states = {**self._states, name: value}
+
+    return property(read, write, doc=f"State {name}, None before the first input.")
+
+
+def _follow(value: Tensor, fn: Callable[[Tensor], Tensor]) -> Tensor:
+    moved = fn(value)
+    wide = torch.float64 if moved.dtype == torch.float64 else torch.float32
+    # From the value itself: .half() must not round a float32 state.
+    return cast("Tensor", value.to(moved.device, wide if moved.is_floating_point() else None))
