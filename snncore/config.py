@@ -184,6 +184,12 @@ def check_numeric(owner: type, name: str, value: Any) -> None:
             return
 
 
+def numeric_parameters(target: Callable[..., Any]) -> tuple[str, ...]:
+    """The constructor parameters of ``target`` that are annotated as :data:`Numeric`."""
+    hints = _hints(target)
+    return tuple(p.name for p in _signature(target) if _numeric(hints.get(p.name)) is not None)
+
+
 def config_of(obj: Any) -> dict[str, Any]:
     """Plain parameters from which :func:`build` makes an equal object.
 
@@ -194,10 +200,11 @@ def config_of(obj: Any) -> dict[str, Any]:
     """
     own = dict(obj.named_parameters(recurse=False)) if hasattr(obj, "named_parameters") else {}
     result: dict[str, Any] = {}
-    for parameter in _signature(type(obj)):
+    cls: Any = obj.__class__
+    for parameter in _signature(cls):
         if not hasattr(obj, parameter.name):
             raise ConfigError(
-                f"{type(obj).__name__} keeps no attribute {parameter.name!r}; "
+                f"{cls.__name__} keeps no attribute {parameter.name!r}; "
                 "store every constructor parameter under its own name"
             )
         result[parameter.name] = _plain(obj, parameter.name)
@@ -206,16 +213,17 @@ def config_of(obj: Any) -> dict[str, Any]:
 
 
 def _plain(obj: Any, name: str) -> Any:
-    value = getattr(obj, name)
-    component = registry.active().of_class(type(value))
+    value: Any = getattr(obj, name)
+    cls: Any = value.__class__
+    component = registry.active().of_class(cls)
     if component is not None:
         return {"name": component.qualified, **config_of(value)}
     if hasattr(value, "tolist"):
         return value.tolist()
-    if value is None or isinstance(value, (bool, int, float, str, list, tuple, dict)):
+    if value is None or cls in (bool, int, float, str, list, tuple, dict):
         return value
     raise ConfigError(
-        f"{type(obj).__name__}.{name} holds a {type(value).__name__}, which is no plain value "
+        f"{type(obj).__name__}.{name} holds a {cls.__name__}, which is no plain value "
         "and no registered component"
     )
 
@@ -275,15 +283,15 @@ def _numeric_validator(optional: bool, bounds: Sequence[Any]) -> Callable[[Any],
     return check
 
 
-def _extremes(value: Any) -> tuple[float, float]:
+def _extremes(value: object) -> tuple[float, float]:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value), float(value)
     if isinstance(value, (list, tuple)) and value:
         pairs = [_extremes(item) for item in typing.cast("list[Any]", value)]
         return min(low for low, _ in pairs), max(high for _, high in pairs)
-    array: Any = value
+    array = typing.cast("Any", value)
     if hasattr(array, "tolist") and hasattr(array, "min"):
-        return float(array.min()), float(array.max())
+        return float(array.min().item()), float(array.max().item())
     raise ValueError(f"must be a number, a nested list of numbers or a tensor, got {value!r}")
 
 

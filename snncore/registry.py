@@ -244,7 +244,12 @@ class Registry:
         raise UnknownComponent(self._missing(kind, name, of_kind))
 
     def _missing(self, kind: str, name: str, of_kind: Sequence[Component]) -> str:
-        known = {word: None for c in of_kind for word in (c.name, *c.aliases, c.qualified)}
+        qualified = "/" in name
+        known = {
+            word: None
+            for c in of_kind
+            for word in ((c.qualified,) if qualified else (c.name, *c.aliases))
+        }
         lines = [f"unknown {kind} {name!r}{_near(name, known)}"]
         home = KINDS[kind].home
         states = {plugin.name: plugin for plugin in self.plugins}

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
 from snncore.errors import StepModeError
 from snncore.registry import label
@@ -107,13 +108,20 @@ def seq_to_ann_forward(x_seq: Tensor, module: Callable[[Tensor], Tensor]) -> Ten
     Returns: ``[T, N, *]``.
     Raises: ValueError for an input with fewer than two dimensions.
     """
-    if x_seq.dim() < 2:
-        raise ValueError(
-            f"multi-step input has shape [T, N, *], got {tuple(x_seq.shape)}; "
-            "for one time step use step_mode 's'"
-        )
-    y = module(x_seq.flatten(0, 1))
-    return y.unflatten(0, x_seq.shape[:2])
+    return merge_time(module, x_seq)
+
+
+def merge_time(module: Callable[..., Any], *inputs: Tensor, **options: Any) -> Any:
+    """:func:`seq_to_ann_forward` for several inputs, options, and outputs in any nesting."""
+    for x in inputs:
+        if x.dim() < 2:
+            raise ValueError(
+                f"multi-step input has shape [T, N, *], got {tuple(x.shape)}; "
+                "for one time step use step_mode 's'"
+            )
+    steps = inputs[0].shape[:2]
+    result = module(*(x.flatten(0, 1) for x in inputs), **options)
+    return tree_map_only(Tensor, lambda y: y.unflatten(0, steps), result)
 
 
 def locate(module: nn.Module) -> str:

@@ -16,12 +16,20 @@ from snncore.config import Numeric, from_spec
 from snncore.numeric import NumericModule
 
 
+def _theta(x: Tensor) -> Tensor:
+    return (x >= 0).to(x.dtype)
+
+
+def _tracked(*tensors: Tensor) -> bool:
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+
+
 class _Heaviside(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
     def forward(x: Tensor, surrogate: Surrogate, *parameters: Tensor) -> Tensor:
-        return (x >= 0).to(x.dtype)
+        return _theta(x)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -77,7 +85,11 @@ class Surrogate(NumericModule):
             self._used = True
         if not self.spiking:
             return self.primitive(x)
-        return _Heaviside.apply(x, self, *self.parameters())  # pyright: ignore[reportReturnType]
+        learned = tuple(self.parameters())
+        if torch.compiler.is_compiling() and not _tracked(x, *learned):
+            # Dynamo hands a context to the forward of a Function that needs no gradient.
+            return _theta(x)
+        return _Heaviside.apply(x, self, *learned)  # pyright: ignore[reportReturnType]
 
     def __setattr__(self, name: str, value: Any) -> None:
         used = self.__dict__.get("_used", False)

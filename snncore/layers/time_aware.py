@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import Any, TypeVar, cast
 
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map_only
 
-from snncore.step import StepModule, locate, seq_to_ann_forward
+from snncore.step import StepModule, locate, merge_time
 
 Layer = TypeVar("Layer", bound=nn.Module)
 
@@ -25,9 +24,7 @@ class TimeAware(StepModule):
         try:
             if self.step_mode == "s":
                 return super().forward(*inputs, **options)
-            if len(inputs) == 1 and not options:
-                return seq_to_ann_forward(inputs[0], super().forward)
-            return self._merged(*inputs, **options)
+            return merge_time(super().forward, *inputs, **options)
         except (RuntimeError, ValueError, IndexError) as error:
             layout = "[N, *]" if self.step_mode == "s" else "[T, N, *]"
             error.add_note(
@@ -35,11 +32,6 @@ class TimeAware(StepModule):
                 f"got {', '.join(str(list(x.shape)) for x in inputs)}"
             )
             raise
-
-    def _merged(self, *inputs: Tensor, **options: Any) -> Any:
-        steps = inputs[0].shape[:2]
-        result = super().forward(*(x.flatten(0, 1) for x in inputs), **options)
-        return tree_map_only(Tensor, lambda y: y.unflatten(0, steps), result)
 
 
 def time_aware(cls: type[Layer]) -> type[Layer]:

@@ -42,12 +42,14 @@ class Region:
             return live
         return self.note.replays.get(self.replay, {}).get(module, self.note.entry.get(module))
 
-    def keep(self, module: Any, states: States) -> bool:
-        """Keeps the states of a replay aside; False if they are the live ones."""
-        if self.replay is None:
-            return False
+    @property
+    def replaying(self) -> bool:
+        """Whether this is the second pass, inside backward."""
+        return self.replay is not None
+
+    def keep(self, module: Any, states: States) -> None:
+        """Keeps the states of a replay aside."""
         self.note.replays.setdefault(self.replay, {})[module] = states
-        return True
 
 
 def saved_tensor_hooks_active() -> bool:

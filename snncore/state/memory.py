@@ -75,20 +75,26 @@ class MemoryModule(StepModule):
     def forward(self, *inputs: Tensor) -> Any:
         """Advances the state and returns the output, or a tuple of several."""
         self._check_inputs(inputs)
-        tracked = not (self._explicit or torch.compiler.is_compiling())
-        region = self._region() if tracked else None
+        watched = not (self._explicit or torch.compiler.is_compiling())
+        region = self._region() if watched else None
+        replaying = region is not None and region.replaying
+        watched = watched and not replaying
+        held = self._states if region is None else region.states(self, dict(self._states))
+        if watched and held:
+            self._check_graph()
         now = inputs if self.step_mode == "s" else tuple(map(one_step, inputs))
-        states = self._held(now, region, tracked)
+        states = self._begin(now, held or {})
         run = self.single if self.step_mode == "s" else self.sequence
         outputs, after = run(inputs, states)
         self._check_shapes(states, after)
-        if region is not None and region.replay is not None:
-            region.keep(self, dict(zip(self.states, after, strict=True)))
-            return outputs[0] if len(outputs) == 1 else outputs
-        if tracked:
+        if watched:
             marked, self._graph = mark((*outputs, *after))
             outputs, after = marked[: len(outputs)], marked[len(outputs) :]
-        self._states = dict(zip(self.states, after, strict=True))
+        kept = dict(zip(self.states, after, strict=True))
+        if region is not None and replaying:
+            region.keep(self, kept)
+        else:
+            self._states = kept
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
@@ -117,18 +123,17 @@ class MemoryModule(StepModule):
             )
         return region
 
-    def _held(self, now: Tensors, region: checkpointing.Region | None, tracked: bool) -> Tensors:
-        held: Mapping[str, Tensor] | None = self._states
-        if region is not None:
-            held = region.states(self, dict(self._states))
+    def _check_graph(self) -> None:
+        if torch.is_grad_enabled() and freed(self._graph):
+            raise StateError(
+                f"{locate(self)}: state {', '.join(self.states)} belongs to a graph that backward "
+                "has freed. Call snncore.reset(net) before the next sequence, or "
+                "snncore.detach(net) to carry the values on without their history."
+            )
+
+    def _begin(self, now: Tensors, held: Mapping[str, Tensor]) -> Tensors:
         if not held:
             return self.init_states(*now)
-        if tracked and torch.is_grad_enabled() and freed(self._graph):
-            raise StateError(
-                f"{locate(self)}: state {', '.join(held)} belongs to a graph that backward has "
-                "freed. Call snncore.reset(net) before the next sequence, or snncore.detach(net) "
-                "to carry the values on without their history."
-            )
         for name, value in held.items():
             shape, dtype = self.state_like(name, *now)
             if value.shape != shape or value.dtype != dtype or value.device != now[0].device:

@@ -73,7 +73,7 @@ def _holding(
     net: nn.Module, states: Mapping[str, Mapping[str, Tensor]]
 ) -> Iterator[dict[str, MemoryModule]]:
     modules = dict(memory_modules(net))
-    fit(modules, states, "states")
+    fit(modules, states, "the states do")
     before = {path: module._states for path, module in modules.items()}
     try:
         for path, module in modules.items():

@@ -61,7 +61,7 @@ def restore(net: nn.Module, snap: Mapping[str, Mapping[str, Tensor]]) -> None:
     Raises: StateError when paths or names are missing or extra. Nothing is changed then.
     """
     modules = dict(memory_modules(net))
-    fit(modules, snap, "snapshot")
+    fit(modules, snap, "the snapshot does")
     for path, module in modules.items():
         hold(module, {name: value.detach().clone() for name, value in snap[path].items()})
 
@@ -80,7 +80,7 @@ def fit(
     if missing or extra:
         parts = [f"missing {', '.join(map(repr, missing))}"] if missing else []
         parts += [f"extra {', '.join(map(repr, extra))}"] if extra else []
-        raise StateError(f"the {what} does not fit this network: {'; '.join(parts)}")
+        raise StateError(f"{what} not fit this network: {'; '.join(parts)}")
 
 
 def hold(module: MemoryModule, states: Mapping[str, Tensor]) -> None:

@@ -1,0 +1,57 @@
+"""Datasets and event files for spiking neural networks."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from snn_datasets.dataset import Dataset as Dataset
+    from snn_datasets.digits import Digits as Digits
+    from snn_datasets.download import fetch as fetch
+    from snn_datasets.errors import DownloadError as DownloadError
+    from snn_datasets.errors import FormatError as FormatError
+    from snn_datasets.errors import MissingData as MissingData
+    from snn_datasets.events import EVENT as EVENT
+    from snn_datasets.events import Format as Format
+    from snn_datasets.events import make_events as make_events
+    from snn_datasets.events import read_events as read_events
+    from snn_datasets.manifest import Archive as Archive
+    from snn_datasets.manifest import Info as Info
+    from snn_datasets.mnist import MNIST as MNIST
+    from snn_datasets.n_mnist import NMNIST as NMNIST
+    from snn_datasets.place import data_root as data_root
+    from snn_datasets.slicing import frames as frames
+
+_HOME = {
+    "Dataset": "dataset",
+    "Digits": "digits",
+    "fetch": "download",
+    "DownloadError": "errors",
+    "FormatError": "errors",
+    "MissingData": "errors",
+    "EVENT": "events",
+    "Format": "events",
+    "make_events": "events",
+    "read_events": "events",
+    "Archive": "manifest",
+    "Info": "manifest",
+    "MNIST": "mnist",
+    "NMNIST": "n_mnist",
+    "data_root": "place",
+    "frames": "slicing",
+}
+
+__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'snn_datasets' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"snn_datasets.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

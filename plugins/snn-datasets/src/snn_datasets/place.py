@@ -1,0 +1,127 @@
+"""Where data lies, and how its files get there."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from platformdirs import user_data_dir
+
+from snn_datasets.checksum import Checksum
+from snn_datasets.errors import DownloadError, MissingData
+from snn_datasets.manifest import Info, readable_size
+
+# Reading more than this at each start would be felt.
+_HASHED_AT_OPENING = 64 * 2**20
+
+
+def data_root() -> Path:
+    """The folder of all datasets: ``SNN_DATA``, else ``snn`` in the user's data folder.
+
+    Example:
+        >>> data_root().is_absolute()
+        True
+    """
+    folder = os.environ.get("SNN_DATA") or user_data_dir("snn", appauthor=False)
+    return Path(folder).expanduser().absolute()
+
+
+def describe_root() -> str:
+    """One line for ``snn doctor``. Raises: PermissionError if the data folder is not writable."""
+    root = data_root()
+    nearest = next(folder for folder in (root, *root.parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise PermissionError(f"cannot write to {nearest}; set SNN_DATA to another folder")
+    offline = ", offline (SNN_DATA_OFFLINE)" if is_offline() else ""
+    return f"{root}{'' if root.exists() else ' (made when needed)'}{offline}"
+
+
+def is_offline() -> bool:
+    """Whether ``SNN_DATA_OFFLINE`` forbids downloads."""
+    return os.environ.get("SNN_DATA_OFFLINE", "") not in ("", "0")
+
+
+def obtain(
+    info: Info, files: Sequence[str], folders: Sequence[Path], *, download: bool
+) -> list[Path]:
+    """Paths of the archives ``files``, downloaded if allowed and needed.
+
+    A local file whose published size is known and at most 64 MiB is compared with the manifest;
+    one that differs is used, with one notice. Larger files are hashed after a download alone.
+
+    Args:
+        files: names of archives of ``info``.
+        folders: where to look, in this order; downloads go into the first.
+
+    Raises:
+        MissingData: a file is in none of the folders and ``download`` is false.
+        DownloadError: no mirror gave a file, or ``SNN_DATA_OFFLINE`` is set.
+    """
+    places = {file: _find(file, folders) for file in files}
+    missing = [file for file, path in places.items() if path is None]
+    if missing and not download:
+        raise MissingData(
+            f"{_absence(info, missing, folders)} Pass download=True to fetch what is missing, or "
+            f"root=... if you have it elsewhere.\n{_by_hand(info, missing, folders[0])}"
+        )
+    if missing and is_offline():
+        raise DownloadError(
+            f"{_absence(info, missing, folders)} SNN_DATA_OFFLINE is set, so nothing is "
+            f"downloaded.\n{_by_hand(info, missing, folders[0])}"
+        )
+    for path in filter(None, places.values()):
+        _compare(info, path)
+    return [path or _fetch(info, file, folders[0]) for file, path in places.items()]
+
+
+@cache
+def notice(path: Path, reason: str) -> None:
+    """Says, once per process, that a local file is not the published one."""
+    warnings.warn(
+        f"{path} is not the published file: {reason}. It is used as it is.",
+        UserWarning,
+        stacklevel=2,
+    )
+
+
+def _find(file: str, folders: Sequence[Path]) -> Path | None:
+    return next((folder / file for folder in folders if (folder / file).is_file()), None)
+
+
+def _compare(info: Info, path: Path) -> None:
+    archive = info.archive(path.name)
+    if archive.bytes is None or archive.bytes > _HASHED_AT_OPENING:
+        return
+    fault = Checksum(archive).read(path).fault()
+    if fault:
+        notice(path, fault)
+
+
+def _fetch(info: Info, file: str, folder: Path) -> Path:
+    from snn_datasets.download import fetch  # rich and locks are needed for this alone
+
+    try:
+        return fetch(info.archive(file), folder)
+    except DownloadError as error:
+        raise DownloadError(f"{error}\n{_by_hand(info, [file], folder)}") from error
+
+
+def _absence(info: Info, files: Sequence[str], folders: Sequence[Path]) -> str:
+    verb = "is" if len(files) == 1 else "are"
+    looked = " and ".join(str(folder) for folder in folders)
+    return f"{info.title}: {', '.join(files)} {verb} missing; looked in {looked}."
+
+
+def _by_hand(info: Info, files: Sequence[str], folder: Path) -> str:
+    lines = ["By hand:"]
+    for file in files:
+        archive = info.archive(file)
+        size = f" ({readable_size(archive.bytes)})" if archive.bytes else ""
+        lines.append(f"  get {file}{size} from {' or '.join(archive.urls) or info.homepage}")
+    them = "it" if len(files) == 1 else "them"
+    lines.append(f"  and put {them}, not unpacked, into {folder}")
+    lines.append(f"{info.title}: {info.size} in all, licence {info.licence}, see {info.homepage}")
+    return "\n".join(lines)
