@@ -137,8 +137,10 @@ class Sigmoid(_Scaled):
     Args:
         alpha: steepness a > 0.
         spiking: see :class:`Surrogate`.
-    Example: >>> Sigmoid()(torch.zeros(1)).item()
+    Example:
+        >>> Sigmoid()(torch.zeros(1)).item()
         1.0
+
     Source: SpikingJelly (Science Advances 2023), default alpha 4.
     """
 
@@ -161,8 +163,10 @@ class ATan(_Scaled):
     Args:
         alpha: steepness a > 0.
         spiking: see :class:`Surrogate`.
-    Example: >>> ATan(2.0).derivative(torch.zeros(1)).item()
+    Example:
+        >>> ATan(2.0).derivative(torch.zeros(1)).item()
         1.0
+
     Source: Fang et al., Incorporating learnable membrane time constant, ICCV 2021.
     """
 
@@ -186,8 +190,10 @@ class PiecewiseQuadratic(_Scaled):
     Args:
         alpha: height a > 0; the width is 2/a.
         spiking: see :class:`Surrogate`.
-    Example: >>> PiecewiseQuadratic(1.0).derivative(torch.tensor([0.5])).item()
+    Example:
+        >>> PiecewiseQuadratic(1.0).derivative(torch.tensor([0.5])).item()
         0.5
+
     Source: Bellec et al., Long short-term memory in networks of spiking neurons, NeurIPS 2018.
     """
 
@@ -212,8 +218,10 @@ class SoftSign(_Scaled):
     Args:
         alpha: steepness a > 0.
         spiking: see :class:`Surrogate`.
-    Example: >>> SoftSign(2.0).derivative(torch.zeros(1)).item()
+    Example:
+        >>> SoftSign(2.0).derivative(torch.zeros(1)).item()
         1.0
+
     Source: SpikingJelly (Science Advances 2023).
     """
 
@@ -237,8 +245,10 @@ class Erf(_Scaled):
     Args:
         alpha: steepness a > 0.
         spiking: see :class:`Surrogate`.
-    Example: >>> round(Erf(2.0).derivative(torch.zeros(1)).item(), 4)
+    Example:
+        >>> round(Erf(2.0).derivative(torch.zeros(1)).item(), 4)
         1.1284
+
     Source: Yin et al., Effective and efficient computation with multiple-timescale spiking
         recurrent neural networks, ICONS 2020.
     """
@@ -262,8 +272,10 @@ class Rect(_Scaled):
     Args:
         alpha: height a > 0; the width is 1/a.
         spiking: see :class:`Surrogate`.
-    Example: >>> Rect(1.0).derivative(torch.tensor([0.25, 0.5])).tolist()
+    Example:
+        >>> Rect(1.0).derivative(torch.tensor([0.25, 0.5])).tolist()
         [1.0, 0.0]
+
     Source: Wu et al., Spatio-temporal backpropagation for training high-performance spiking
         neural networks, Frontiers in Neuroscience 2018.
     """

@@ -16,8 +16,10 @@ class ConstantCurrent(nn.Module):
     Args:
         T: number of time steps, >= 1.
     Shape: x [N, *] any real values; output [T, N, *], a view without copy.
-    Example: >>> ConstantCurrent(4)(torch.rand(2, 3)).shape
+    Example:
+        >>> ConstantCurrent(4)(torch.rand(2, 3)).shape
         torch.Size([4, 2, 3])
+
     Source: direct encoding, Rueckauer et al., Frontiers in Neuroscience 2017.
     """
 

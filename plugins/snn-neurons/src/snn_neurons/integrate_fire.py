@@ -27,8 +27,10 @@ class IF(Neuron):
         backend: kernel backend; None takes the fastest.
     Shape: x [N, *] or [T, N, *]; spikes like x; state v [N, *], float32.
     Raises: StateError when the held state does not fit the input.
-    Example: >>> IF()(torch.ones(4, 3)).sum().item()
+    Example:
+        >>> IF()(torch.ones(4, 3)).sum().item()
         12.0
+
     Source: SpikingJelly (Science Advances 2023), Eq. 12, 25-27.
     """
 

@@ -24,8 +24,10 @@ class Latency(nn.Module):
         function: "linear" or "log"; "log" needs T <= 80, where a leaves float32.
     Shape: x [N, *] in [0, 1]; output [T, N, *] of zeros and ones in the dtype of x.
     Raises: ValueError naming the range found, when x leaves [0, 1], or for log with T > 80.
-    Example: >>> Latency(3)(torch.tensor([[1.0, 0.0]])).tolist()
+    Example:
+        >>> Latency(3)(torch.tensor([[1.0, 0.0]])).tolist()
         [[[1.0, 0.0]], [[0.0, 0.0]], [[0.0, 1.0]]]
+
     Source: SpikingJelly (Science Advances 2023), Eq. 8-9.
     """
 

@@ -31,8 +31,10 @@ class LIF(Neuron):
         backend: kernel backend; None takes the fastest.
     Shape: x [N, *] or [T, N, *]; spikes like x; state v [N, *], float32.
     Raises: ValueError if tau <= 1; StateError when the held state does not fit the input.
-    Example: >>> LIF(tau=2.0)(2 * torch.ones(4, 3)).sum().item()
+    Example:
+        >>> LIF(tau=2.0)(2 * torch.ones(4, 3)).sum().item()
         12.0
+
     Source: SpikingJelly (Science Advances 2023), Eq. 4-7.
     """
 

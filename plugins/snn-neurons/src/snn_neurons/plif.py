@@ -33,8 +33,10 @@ class PLIF(Neuron):
         backend: kernel backend; None takes the fastest.
     Shape: x [N, *] or [T, N, *]; spikes like x; state v [N, *], float32.
     Raises: ValueError if init_tau <= 1; StateError when the held state does not fit the input.
-    Example: >>> PLIF(init_tau=2.0).w.item()
+    Example:
+        >>> PLIF(init_tau=2.0).w.item()
         -0.0
+
     Source: Fang et al., Incorporating learnable membrane time constant to enhance learning of
         spiking neural networks, ICCV 2021; SpikingJelly (Science Advances 2023), Eq. 28-29.
     """

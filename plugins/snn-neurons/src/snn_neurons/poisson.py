@@ -21,8 +21,10 @@ class Poisson(nn.Module):
         seed: draws come from a generator of this encoder with this seed; None takes torch's own.
     Shape: x [N, *] in [0, 1]; output [T, N, *] of zeros and ones in the dtype of x.
     Raises: ValueError naming the range found, when x leaves [0, 1].
-    Example: >>> Poisson(4)(torch.ones(2, 3)).sum().item()
+    Example:
+        >>> Poisson(4)(torch.ones(2, 3)).sum().item()
         24.0
+
     Source: SpikingJelly (Science Advances 2023), Eq. 10-11.
     """
 
