@@ -114,7 +114,7 @@ def test_a_parameter_that_does_not_broadcast_raises():
 
 def test_a_step_that_returns_too_little_says_what_was_declared():
     class Short(MemoryModule):
-        states = {"v": 0.0}  # noqa: RUF012
+        states = {"v": 0.0}
 
         def step(self, x, v):
             return (x,)
