@@ -228,9 +228,18 @@ def _plain(obj: Any, name: str) -> Any:
     )
 
 
-def _signature(target: Callable[..., Any]) -> Iterator[inspect.Parameter]:
+_STARS = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+
+
+def _signature(
+    target: Callable[..., Any], *, variadic: bool = False
+) -> Iterator[inspect.Parameter]:
+    # torch's own *args and **kwargs are placeholders: a module without __init__ takes nothing.
+    inherited = getattr(getattr(target, "__init__", None), "__module__", "").startswith("torch.")
     for parameter in inspect.signature(target).parameters.values():
-        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+        if parameter.kind in _STARS and inherited:
+            continue
+        if parameter.kind in _STARS and not variadic:
             raise ConfigError(
                 f"{getattr(target, '__name__', target)} declares *{parameter.name}; components "
                 "list their parameters one by one"
@@ -315,13 +324,14 @@ def _faults(error: Any, target: Callable[..., Any]) -> str:
 
 
 def _parameters(target: Callable[..., Any]) -> Iterator[Parameter]:
-    for parameter in _signature(target):
+    for parameter in _signature(target, variadic=True):
         hint = _hints(target).get(parameter.name, Any)
-        required = parameter.default is inspect.Parameter.empty
+        stars = _STARS.get(parameter.kind, "")
+        required = not stars and parameter.default is inspect.Parameter.empty
         yield Parameter(
-            parameter.name,
+            stars + parameter.name,
             _type_text(hint),
-            None if required else parameter.default,
+            None if required or stars else parameter.default,
             required,
             _range_text(hint),
         )
