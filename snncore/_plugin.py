@@ -44,6 +44,12 @@ def snn_components(register: Register) -> None:
         register("layer", name, f"snncore.layers.containers:{cls}", summary=summary)
     register(
         "backend",
+        "cpp",
+        "snncore.kernels.cpp:CppBackend",
+        summary="fused C++/OpenMP kernels through time, compiled at the first call",
+    )
+    register(
+        "backend",
         "eager",
         "snncore.kernels.eager:EagerBackend",
         summary="the plain PyTorch loop, reference of every other backend",

@@ -45,7 +45,8 @@ class ReportCheck(Protocol):
     """Registers one check of ``snn doctor``.
 
     ``check`` takes nothing and returns a line of text when all is well; it raises when not, and
-    the text of its exception is shown.
+    the text of its exception is shown. It raises a ``Warning`` where only something optional is
+    missing.
     """
 
     def __call__(self, name: str, check: Callable[[], Any]) -> None: ...

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from snncore.config import Numeric
-from snncore.kernels.backends import Kernel, Plan, choose
+from snncore.kernels.backends import Kernel, Plan, ready
 from snncore.kernels.eager import EagerKernel
 from snncore.numeric import NumericModule
-from snncore.state.memory import MemoryModule
-from snncore.state.unroll import Tensors
+from snncore.state.memory import MemoryModule, in_transform
+from snncore.state.unroll import Tensors, one_step
 from snncore.step import StepMode
 from snncore.surrogate import Surrogate, as_surrogate
 
@@ -117,15 +117,17 @@ class Neuron(NumericModule, MemoryModule):
     def _ready(self, inputs: Tensors) -> tuple[Kernel, Tensors, torch.dtype]:
         dtype = inputs[0].dtype
         arithmetic = torch.float64 if dtype == torch.float64 else torch.float32
-        return self._kernel(inputs[0]), tuple(x.to(arithmetic) for x in inputs), dtype
+        now = inputs[0] if self.step_mode == "s" else one_step(inputs[0])
+        return self._kernel(now), tuple(x.to(arithmetic) for x in inputs), dtype
 
     def _kernel(self, x: Tensor) -> Kernel:
-        if torch.compiler.is_compiling() and self.backend in (None, "eager"):
+        # A compiler and a functional transform look into the step, which a kernel hides.
+        if self.backend in (None, "eager") and (torch.compiler.is_compiling() or in_transform()):
             return EagerKernel(self)
         plan = Plan.of(self, x)
         key = (plan.key, self.backend)
         if key not in self._kernels:
-            self._kernels[key] = choose(plan, self.backend).backend.compile(plan)
+            self._kernels[key] = ready(plan, self.backend)
         return self._kernels[key]
 
     def _recorded(self) -> tuple[int, ...]:

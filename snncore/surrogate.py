@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 import torch
 from annotated_types import Gt
-from torch import Tensor
+from torch import Tensor, nn
 
 from snncore.config import Numeric, from_spec
 from snncore.numeric import NumericModule
@@ -24,28 +24,54 @@ def _tracked(*tensors: Tensor) -> bool:
     return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
+class _Part(nn.Module):
+    """One method of a surrogate as a module, so that its tensors can be handed in."""
+
+    def __init__(self, surrogate: Surrogate, method: str) -> None:
+        super().__init__()
+        self.surrogate, self.method = surrogate, method
+
+    def forward(self, x: Tensor) -> Tensor:
+        return getattr(self.surrogate, self.method)(x)
+
+
+def _evaluate(surrogate: Surrogate, method: str, x: Tensor, tensors: list[Tensor]) -> Tensor:
+    if not tensors:
+        return getattr(surrogate, method)(x)
+    # By the time of backward the surrogate may hold others than the forward ran with.
+    table = dict(zip(surrogate.tensors(), tensors, strict=True))
+    named = {f"surrogate.{name}": tensor for name, tensor in table.items()}
+    return torch.func.functional_call(_Part(surrogate, method), named, (x,))
+
+
 class _Heaviside(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor, surrogate: Surrogate, *parameters: Tensor) -> Tensor:
+    def forward(x: Tensor, surrogate: Surrogate, *tensors: Tensor) -> Tensor:
         return _theta(x)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        x, ctx.surrogate, *parameters = inputs
-        ctx.save_for_backward(x, *parameters)
+        x, ctx.surrogate, *tensors = inputs
+        ctx.save_for_backward(x, *tensors)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        x, *parameters = ctx.saved_tensors
+        x, *tensors = ctx.saved_tensors
         (grad,) = grads
-        to_x = grad * ctx.surrogate.derivative(x) if ctx.needs_input_grad[0] else None
-        if not parameters:
-            return to_x, None
-        with torch.enable_grad():
-            smooth = ctx.surrogate.primitive(x.detach())
-        return to_x, None, *torch.autograd.grad(smooth, parameters, grad)
+        to_x = None
+        if ctx.needs_input_grad[0]:
+            to_x = grad * _evaluate(ctx.surrogate, "derivative", x, tensors)
+        places = [i for i in range(len(tensors)) if ctx.needs_input_grad[2 + i]]
+        to_tensors: list[Tensor | None] = [None] * len(tensors)
+        if places:
+            with torch.enable_grad():
+                smooth = _evaluate(ctx.surrogate, "primitive", x.detach(), tensors)
+            found = torch.autograd.grad(smooth, [tensors[i] for i in places], grad)
+            for i, gradient in zip(places, found, strict=True):
+                to_tensors[i] = gradient
+        return to_x, None, *to_tensors
 
 
 class Surrogate(NumericModule):
@@ -85,11 +111,15 @@ class Surrogate(NumericModule):
             self._used = True
         if not self.spiking:
             return self.primitive(x)
-        learned = tuple(self.parameters())
-        if torch.compiler.is_compiling() and not _tracked(x, *learned):
+        tensors = tuple(self.tensors().values())
+        if torch.compiler.is_compiling() and not _tracked(x, *tensors):
             # Dynamo hands a context to the forward of a Function that needs no gradient.
             return _theta(x)
-        return _Heaviside.apply(x, self, *learned)  # pyright: ignore[reportReturnType]
+        return _Heaviside.apply(x, self, *tensors)  # pyright: ignore[reportReturnType]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Parameters and buffers by name."""
+        return {**dict(self.named_parameters()), **dict(self.named_buffers())}
 
     def __setattr__(self, name: str, value: Any) -> None:
         used = self.__dict__.get("_used", False)

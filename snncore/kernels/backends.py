@@ -6,6 +6,8 @@ once per (module, device, dtype, grad mode) and kept with the module.
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -28,17 +30,19 @@ class Plan:
         device: where its inputs are.
         dtype: dtype of its inputs.
         grad: whether gradients are wanted.
+        shape: of one time step of the input.
     """
 
     module: MemoryModule
     device: torch.device
     dtype: torch.dtype
     grad: bool
+    shape: torch.Size
 
     @classmethod
     def of(cls, module: MemoryModule, x: Tensor) -> Plan:
-        """The plan for inputs like ``x`` in the current grad mode."""
-        return cls(module, x.device, x.dtype, torch.is_grad_enabled())
+        """The plan for one time step like ``x`` in the current grad mode."""
+        return cls(module, x.device, x.dtype, torch.is_grad_enabled(), x.shape)
 
     @property
     def key(self) -> tuple[str, torch.dtype, bool]:
@@ -65,6 +69,8 @@ class Backend(Protocol):
 
     priority: ClassVar[int]
     """The highest that is available and supports a plan is taken by default."""
+    devices: ClassVar[tuple[str, ...]]
+    """Device types that it is made for; falling back from it there is worth a warning."""
 
     def available(self) -> str | None:
         """Why it cannot run on this machine; None if it can."""
@@ -81,11 +87,18 @@ class Backend(Protocol):
 
 @dataclass(frozen=True)
 class Choice:
-    """The backend that runs a plan, and why each better one does not."""
+    """The backend that runs a plan, and why each better one does not.
+
+    Args:
+        name, backend: what runs.
+        rejected: reasons by name.
+        missed: those of ``rejected`` that are made for the plan's device.
+    """
 
     name: str
     backend: Backend
     rejected: dict[str, str]
+    missed: tuple[str, ...] = ()
 
 
 def choose(plan: Plan, wanted: str | None = None) -> Choice:
@@ -103,15 +116,41 @@ def choose(plan: Plan, wanted: str | None = None) -> Choice:
                 "Leave backend=None to let the fastest one that can be chosen."
             )
         return Choice(wanted, backend, rejected)
+    missed: list[str] = []
     for name, backend in _candidates(rejected):
         reason = _reason(backend, plan)
         if reason is None:
-            return Choice(name, backend, rejected)
+            return Choice(name, backend, rejected, tuple(missed))
         rejected[name] = reason
+        if plan.device.type in backend.devices:
+            missed.append(name)
     raise BackendError(
         f"no backend can run {registry.label(plan.module)}: "
         + "; ".join(f"{name}: {reason}" for name, reason in rejected.items())
     )
+
+
+def ready(plan: Plan, wanted: str | None = None) -> Kernel:
+    """A kernel for the plan; a fall-back to a slower backend warns once with the reason.
+
+    Raises: BackendError as :func:`choose`, and for a fall-back if ``SNN_KERNELS_STRICT`` is set.
+    """
+    choice = choose(plan, wanted)
+    for name in choice.missed:
+        text = (
+            f"{registry.label(plan.module)} runs on backend {choice.name!r}, because {name!r} "
+            f"cannot: {choice.rejected[name]}. Pass backend={choice.name!r} to say that you "
+            "want that."
+        )
+        if os.environ.get("SNN_KERNELS_STRICT", "") not in ("", "0"):
+            raise BackendError(text)
+        if text not in _warned:
+            _warned.add(text)
+            warnings.warn(text, stacklevel=2)
+    return choice.backend.compile(plan)
+
+
+_warned: set[str] = set()
 
 
 def _candidates(rejected: dict[str, str]) -> Iterator[tuple[str, Backend]]:

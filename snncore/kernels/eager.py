@@ -31,6 +31,7 @@ class EagerBackend:
     """Runs every step on every device."""
 
     priority: ClassVar[int] = 0
+    devices: ClassVar[tuple[str, ...]] = ()
 
     def available(self) -> str | None:
         """Always."""

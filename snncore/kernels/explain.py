@@ -60,7 +60,8 @@ def explain(net: nn.Module, x: Tensor | None = None) -> Explanation:
         x: an input whose device and dtype are meant; without it those of the first parameter,
             else float32 on the CPU.
     """
-    like = x if x is not None else next(net.parameters(), torch.empty(0))
+    parameter = next(net.parameters(), torch.empty(0))
+    like = x if x is not None else torch.empty((), dtype=parameter.dtype, device=parameter.device)
     rows: list[Row] = []
     for path, module in net.named_modules():
         if not isinstance(module, StepModule):
@@ -77,7 +78,13 @@ def explain(net: nn.Module, x: Tensor | None = None) -> Explanation:
 def _kernel_row(path: str, module: MemoryModule, like: Tensor) -> Row:
     wanted = cast("str | None", module.backend)
     try:
-        choice = choose(Plan.of(module, like), wanted)
+        choice = choose(Plan.of(module, like.new_empty(()).expand(_shape(module))), wanted)
     except BackendError as error:
         return Row(path, label(module), module.step_mode, "none", {str(wanted): str(error)})
     return Row(path, label(module), module.step_mode, choice.name, choice.rejected)
+
+
+def _shape(module: MemoryModule) -> torch.Size:
+    """A shape of one time step that the module's tensors broadcast against."""
+    tensors = (*module.parameters(), *module.buffers())
+    return torch.broadcast_shapes((2, 1), *(tensor.shape for tensor in tensors))

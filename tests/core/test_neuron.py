@@ -172,14 +172,14 @@ def test_missing_dynamics_are_named():
 
 
 class Slow(EagerBackend):
-    priority = 5
+    priority = 50
 
     def supports(self, plan):
         return "it takes float64 only" if plan.dtype != torch.float64 else None
 
 
 class Absent(EagerBackend):
-    priority = 9
+    priority = 90
 
     def available(self):
         return "the vendor's SDK is not installed"
@@ -205,7 +205,7 @@ def backends():
 def test_the_best_backend_that_can_is_taken_and_explained():
     net = nn.Sequential(nn.Linear(3, 3), Leaky())
     (row,) = snn.explain(net).rows
-    assert (row.path, row.layer, row.backend) == ("1", "Leaky", "eager")
+    assert (row.path, row.layer, row.backend) == ("1", "Leaky", "cpp")
     assert row.reasons["slow"] == "it takes float64 only"
     assert row.reasons["absent"] == "the vendor's SDK is not installed"
     assert "No module named 'no_such_module'" in row.reasons["vendor/broken"]

@@ -66,6 +66,19 @@ def test_learnable_steepness_receives_the_primitives_gradient():
     assert neuron.surrogate.alpha.grad == pytest.approx(alpha.grad.item())
 
 
+@pytest.mark.parametrize("learned", [True, False])
+def test_tensors_handed_in_are_those_that_backward_uses(learned):
+    alpha = torch.tensor([1.0, 3.0], dtype=torch.float64)
+    surrogate = ATan(nn.Parameter(alpha) if learned else alpha)
+    x = torch.tensor([0.25, -0.5], dtype=torch.float64, requires_grad=True)
+    other = torch.tensor([2.0, 5.0], dtype=torch.float64, requires_grad=learned)
+    torch.func.functional_call(surrogate, {"alpha": other}, (x,)).sum().backward()
+    scaled = math.pi / 2 * other.detach() * x.detach()
+    assert torch.allclose(x.grad, other.detach() / 2 / (1 + scaled**2))
+    if learned:
+        assert torch.allclose(other.grad, x.detach() / 2 / (1 + scaled**2))
+
+
 def test_a_used_surrogate_is_frozen_and_the_text_says_what_to_do():
     surrogate = ATan()
     surrogate.alpha = 3.0

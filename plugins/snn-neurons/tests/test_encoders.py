@@ -48,6 +48,14 @@ def test_poisson_draws_follow_the_seed():
     assert torch.equal(Poisson(5)(x), a)
 
 
+def test_a_state_dict_carries_the_draws_on():
+    x = torch.full((3, 4), 0.5)
+    one, other = Poisson(5, seed=3), Poisson(5, seed=3)
+    one(x)
+    other.load_state_dict(one.state_dict())
+    assert torch.equal(one(x), other(x))
+
+
 @given(x=st.floats(0, 1), T=st.integers(1, 12))
 def test_linear_latency_is_equation_8(x, T):
     value = torch.tensor([x], dtype=torch.float64)

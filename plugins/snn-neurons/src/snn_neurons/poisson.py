@@ -49,5 +49,16 @@ class Poisson(nn.Module):
             self._generators[device] = torch.Generator(device).manual_seed(self.seed)
         return self._generators[device]
 
+    def get_extra_state(self) -> dict[str, Tensor]:
+        """The states of the generators, so that a resumed run draws on."""
+        return {str(device): g.get_state() for device, g in self._generators.items()}
+
+    def set_extra_state(self, state: dict[str, Tensor]) -> None:
+        """Takes the states back."""
+        for device, value in state.items():
+            generator = self._generator(torch.device(device))
+            if generator is not None:
+                generator.set_state(value)
+
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_generators": {}}

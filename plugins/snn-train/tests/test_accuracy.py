@@ -1,0 +1,50 @@
+"""The shipped recipes reach their accuracy on real data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from statistics import mean
+
+import pytest
+
+from snn_train import train
+
+pytestmark = pytest.mark.slow
+
+
+def folder_of(dataset: str) -> Path:
+    root = os.environ.get("SNN_TEST_DATA")
+    if not root:
+        pytest.skip("SNN_TEST_DATA names no folder of recordings")
+    if not (Path(root) / dataset).is_dir():
+        pytest.skip(f"SNN_TEST_DATA holds no {dataset}")
+    return Path(root) / dataset
+
+
+def accuracy(recipe: str, seed: int, root: Path, *overrides: str) -> float:
+    result = train(recipe, [f"run.seed={seed}", f"run.root={root}", *overrides])
+    return result["test_accuracy"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_digits(seed: int, tmp_path: Path):
+    assert accuracy("digits", seed, tmp_path) >= 0.97
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_digits_of_other_writers(seed: int, tmp_path: Path):
+    assert accuracy("digits_hard", seed, tmp_path) >= 0.93
+
+
+def test_mnist(tmp_path: Path):
+    root = f"data.root={folder_of('mnist')}"
+    assert accuracy("mnist", 0, tmp_path, root, "data.protocol=t10k_8k_2k") >= 0.97
+
+
+@pytest.mark.filterwarnings("ignore:.*holds .* recordings")
+def test_n_mnist(tmp_path: Path):
+    root = f"data.root={folder_of('nmnist')}"
+    found = [accuracy("n_mnist", seed, tmp_path, root) for seed in range(3)]
+    assert mean(found) >= 0.90
+    assert min(found) >= 0.87

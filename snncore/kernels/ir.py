@@ -1,0 +1,154 @@
+"""The scalar program of one neuron and one time step: a hash-consed graph of pointwise operations.
+
+Building the same operation on the same arguments twice gives one node, so values shared by a
+step and its gradient are computed once. Rewrites are exact for NaN, infinities and -0.0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Kind: TypeAlias = Literal["f", "b"]
+
+COMPARE = frozenset({"gt", "ge", "lt", "le", "eq", "ne"})
+LOGIC = frozenset({"and", "or", "xor", "not"})
+ARITHMETIC = frozenset({"add", "sub", "mul", "div", "max", "min", "pow", "fmod"})
+UNARY = frozenset(
+    {
+        "neg",
+        "abs",
+        "sqrt",
+        "exp",
+        "expm1",
+        "log",
+        "log1p",
+        "tanh",
+        "sigmoid",
+        "sin",
+        "cos",
+        "atan",
+        "erf",
+        "erfc",
+        "floor",
+        "ceil",
+        "round",
+        "trunc",
+        "sign",
+    }
+)
+SELECT = frozenset({"where", "float"})
+OPERATIONS = COMPARE | LOGIC | ARITHMETIC | UNARY | SELECT
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One value. ``op`` is an operation, ``"const"``, or ``"in"`` for a kernel input.
+
+    Args:
+        index: position in creation order, which is a topological order.
+        value: of a constant.
+        role, place: which input, for instance ``("state", 0)``.
+    """
+
+    index: int
+    op: str
+    args: tuple[Node, ...] = ()
+    kind: Kind = "f"
+    value: float = 0.0
+    role: str = ""
+    place: int = 0
+
+
+class Program:
+    """A growing set of nodes."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self._known: dict[object, Node] = {}
+
+    def _make(
+        self,
+        op: str,
+        args: tuple[Node, ...] = (),
+        kind: Kind = "f",
+        value: float = 0.0,
+        role: str = "",
+        place: int = 0,
+    ) -> Node:
+        # repr tells 0.0 from -0.0 and makes NaN equal to itself.
+        key = (op, tuple(arg.index for arg in args), repr(value), role, place)
+        if key not in self._known:
+            node = Node(len(self.nodes), op, args, kind, value, role, place)
+            self.nodes.append(node)
+            self._known[key] = node
+        return self._known[key]
+
+    def input(self, role: str, place: int) -> Node:
+        """A value that the kernel is given."""
+        return self._make("in", role=role, place=place)
+
+    def const(self, value: float) -> Node:
+        """A constant."""
+        return self._make("const", value=float(value))
+
+    def op(self, name: str, *args: Node) -> Node:
+        """An operation, after exact simplification.
+
+        Raises: ValueError for an unknown operation.
+        """
+        if name not in OPERATIONS:
+            raise ValueError(f"no scalar operation {name!r}")
+        simpler = self._simplify(name, args)
+        if simpler is not None:
+            return simpler
+        kind: Kind = "b" if name in COMPARE or name in LOGIC else "f"
+        if name == "where" and args[1].kind == "b":
+            kind = "b"
+        return self._make(name, args, kind)
+
+    def _simplify(self, name: str, args: tuple[Node, ...]) -> Node | None:
+        if name == "float" and args[0].kind == "f":
+            return args[0]
+        if name == "mul" and _is(args[1], 1.0):
+            return args[0]
+        if name == "mul" and _is(args[0], 1.0):
+            return args[1]
+        if name == "div" and _is(args[1], 1.0):
+            return args[0]
+        if name == "sub" and _is(args[1], 0.0) and math.copysign(1.0, args[1].value) > 0:
+            return args[0]
+        if name == "neg" and args[0].op == "neg":
+            return args[0].args[0]
+        if name == "where" and args[1] is args[2]:
+            return args[1]
+        if name == "pow" and _is(args[1], 1.0):
+            return args[0]
+        if name == "pow" and _is(args[1], 2.0):
+            return self.op("mul", args[0], args[0])
+        return None
+
+
+def needed(roots: Iterable[Node], known: Iterable[Node] = ()) -> list[Node]:
+    """What must be computed for ``roots`` when ``known`` are given, in topological order."""
+    stop = {node.index for node in known}
+    seen: dict[int, Node] = {}
+    stack = [root for root in roots if root.index not in stop]
+    while stack:
+        node = stack.pop()
+        if node.index in seen:
+            continue
+        seen[node.index] = node
+        stack += [arg for arg in node.args if arg.index not in stop and arg.index not in seen]
+    return [seen[index] for index in sorted(seen)]
+
+
+def inputs(nodes: Iterable[Node], role: str) -> Iterator[Node]:
+    """The inputs of one role among ``nodes``."""
+    return (node for node in nodes if node.op == "in" and node.role == role)
+
+
+def _is(node: Node, value: float) -> bool:
+    return node.op == "const" and node.value == value

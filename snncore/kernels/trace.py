@@ -1,0 +1,157 @@
+"""Traces one time step jointly with its gradient, as PyTorch's own autograd computes it.
+
+The backward is in the same graph as the step, so detach, surrogate gradients and sub-gradients are
+right by construction.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from snncore.errors import NotSupported
+from snncore.state.memory import MemoryModule
+
+# The tracer patches global functions.
+_lock = threading.Lock()
+
+
+class Unsupported(NotSupported):
+    """A step that cannot become a kernel; the text names the operation and the source line."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A joint graph.
+
+    Args:
+        graph: takes parameters, inputs and states, incoming gradients; gives outputs and new
+            states, then gradients of inputs, states and learned parameters.
+        learned: positions of the parameters that learn.
+        lines: where the user's code calls each operation.
+    """
+
+    graph: fx.GraphModule
+    learned: tuple[int, ...]
+    lines: dict[Any, str]
+
+
+def tensors_of(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers of a module by name: what a kernel is given anew at each call."""
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+
+def trace(module: MemoryModule, shape: torch.Size, dtype: torch.dtype) -> Trace:
+    """Traces ``module.step`` and its gradient for inputs and states of one shape.
+
+    Raises: Unsupported when the tracer cannot follow; what the step itself raises.
+    """
+    return _in_fresh_thread(lambda: _trace(module, shape, dtype))
+
+
+def _in_fresh_thread(work: Callable[[], Any]) -> Any:
+    # Inside an op, under autocast, no_grad or a fake mode, thread-local state poisons the trace.
+    box: dict[str, Any] = {}
+
+    def run() -> None:
+        try:
+            box["value"] = work()
+        except BaseException as error:  # carried to the caller's thread
+            box["error"] = error
+
+    with _lock:
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+    if "error" in box:
+        raise box["error"]
+    return box["value"]
+
+
+def _trace(module: MemoryModule, shape: torch.Size, dtype: torch.dtype) -> Trace:
+    from torch._decomp import core_aten_decompositions
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    named = tensors_of(module)
+    learned = tuple(i for i, tensor in enumerate(named.values()) if tensor.requires_grad)
+
+    def step(params: Sequence[Tensor], *arguments: Tensor) -> tuple[Tensor, ...]:
+        table = {f"inner.{name}": value for name, value in zip(named, params, strict=True)}
+        return torch.func.functional_call(_Step(module), table, arguments)
+
+    def joint(
+        params: list[Tensor], inner: list[Tensor], outer: list[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor | None]]:
+        params = [p.detach().requires_grad_(i in learned) for i, p in enumerate(params)]
+        inner = [x.detach().requires_grad_() for x in inner]
+        values = step(params, *inner)
+        pairs = [(y, g) for y, g in zip(values, outer, strict=True) if y.requires_grad]
+        leaves = [*inner, *(params[i] for i in learned)]
+        grads = torch.autograd.grad(
+            [y for y, _ in pairs], leaves, [g for _, g in pairs], allow_unused=True
+        )
+        return list(values), list(grads)
+
+    # One tensor each: the tracer takes the same object for the same value.
+    inner = [torch.empty(shape, dtype=dtype) for _ in range(module.inputs + len(module.states))]
+    outer = [torch.empty(shape, dtype=dtype) for _ in range(module.outputs + len(module.states))]
+    # A fault of the step itself is raised as it is, not as a fault of the tracer.
+    with _Lines() as lines:
+        step(list(named.values()), *inner)
+    table: dict[Any, Callable[..., Any]] = dict(core_aten_decompositions())
+    table.pop(torch.ops.aten._to_copy.default, None)
+    try:
+        graph = make_fx(joint, table, tracing_mode="fake", _allow_non_fake_inputs=True)(
+            list(named.values()), inner, outer
+        )
+    except Exception as error:
+        raise Unsupported(f"its step cannot be traced: {_first_line(error)}") from error
+    return Trace(graph, learned, lines.of)
+
+
+class _Step(nn.Module):
+    def __init__(self, inner: MemoryModule) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *arguments: Tensor) -> tuple[Tensor, ...]:
+        return self.inner.step(*arguments)
+
+
+class _Lines(TorchDispatchMode):
+    """Notes the line of the user's code that calls each operation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of: dict[Any, str] = {}
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        frame = sys._getframe(1)
+        while frame is not None and _is_ours(frame.f_code.co_filename):
+            frame = frame.f_back
+        if frame is not None:
+            place = f"{frame.f_code.co_filename}, line {frame.f_lineno}"
+            self.of[func.overloadpacket] = place
+        return func(*args, **(kwargs or {}))
+
+
+_TORCH = os.path.dirname(torch.__file__)
+
+
+def _is_ours(file: str) -> bool:
+    return file.startswith((_TORCH, "<")) or file == __file__
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

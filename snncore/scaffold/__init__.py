@@ -1,0 +1,1 @@
+"""What ``snn new`` writes: an installable plugin with one working component and its test."""
