@@ -48,7 +48,7 @@ class Neuron(NumericModule, MemoryModule):
     states: ClassVar[Mapping[str, float]] = {"v": 0.0}
     v_threshold: float | Tensor
     v_reset: float | Tensor | None
-    v_seq: Tensor | None = None
+    _v_seq: Tensor | None = None
 
     def __init__(
         self,
@@ -70,6 +70,11 @@ class Neuron(NumericModule, MemoryModule):
         self.store_v_seq = store_v_seq
         self.backend = backend
         self._kernels: dict[Any, Kernel] = {}
+
+    @property
+    def v_seq(self) -> Tensor | None:
+        """With ``store_v_seq`` the potentials of the last call: ``[T, N, *]``, or ``[N, *]``."""
+        return self._v_seq
 
     def charge(self, x: Tensor, v: Tensor) -> Tensor:
         """The potential H before firing, from the input X and the last potential V."""
@@ -137,12 +142,12 @@ class Neuron(NumericModule, MemoryModule):
 
     def _record(self, recorded: Tensors) -> None:
         if recorded and not self._explicit:
-            self.v_seq = recorded[0]
+            self._v_seq = recorded[0]
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        seq = None if self.v_seq is None else self.v_seq.detach().clone()
-        return {**state, "_kernels": {}, "v_seq": seq}
+        seq = None if self._v_seq is None else self._v_seq.detach().clone()
+        return {**state, "_kernels": {}, "_v_seq": seq}
 
     def extra_repr(self) -> str:
         """Numeric parameters and whatever is not at its default."""

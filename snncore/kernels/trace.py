@@ -18,6 +18,7 @@ from torch import Tensor, fx, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from snncore.errors import NotSupported
+from snncore.kernels.fingerprint import fingerprint
 from snncore.state.memory import MemoryModule
 
 # The tracer patches global functions.
@@ -104,8 +105,13 @@ def _trace(module: MemoryModule, shape: torch.Size, dtype: torch.dtype) -> Trace
     inner = [torch.empty(shape, dtype=dtype) for _ in range(module.inputs + len(module.states))]
     outer = [torch.empty(shape, dtype=dtype) for _ in range(module.outputs + len(module.states))]
     # A fault of the step itself is raised as it is, not as a fault of the tracer.
+    before, _ = fingerprint(module)
     with _Lines() as lines:
         step(list(named.values()), *inner)
+    if fingerprint(module)[0] != before:
+        raise Unsupported(
+            "its step changes attributes of the module; what a step remembers must be a state"
+        )
     table: dict[Any, Callable[..., Any]] = dict(core_aten_decompositions())
     table.pop(torch.ops.aten._to_copy.default, None)
     try:

@@ -174,6 +174,26 @@ def test_copies_and_pickles_compile_for_themselves():
 
 
 @compiled
+def test_a_step_is_captured_once_per_shape(monkeypatch):
+    captured: list[torch.Size] = []
+    inner = cpp.capture
+
+    def counting(module, shape, dtype):
+        captured.append(shape)
+        return inner(module, shape, dtype)
+
+    class Fresh(Leaky): ...
+
+    monkeypatch.setattr(cpp, "capture", counting)
+    net = Fresh(step_mode="m", store_v_seq=True)
+    for batch in (2, 2, 4, 2):
+        snn.reset(net)
+        net(torch.rand(3, batch, 5))
+    Fresh(step_mode="m")(torch.rand(3, 2, 5))
+    assert captured == [(2, 5), (4, 5), (2, 5)]
+
+
+@compiled
 def test_the_inner_loops_are_vectorised(tmp_path):
     """A branch or a scalar library call in a step would cost an order of magnitude."""
     from snncore.kernels.capture import capture

@@ -52,6 +52,18 @@ def test_a_branch_on_data_cannot_be_traced():
         capture(Branching(), SHAPE, torch.float32)
 
 
+def test_a_step_that_remembers_in_an_attribute_is_refused():
+    class Hidden(Leaky):
+        count = 0
+
+        def charge(self, x, v):
+            self.count += 1
+            return v + x
+
+    with pytest.raises(Unsupported, match="its step changes attributes of the module; what a"):
+        capture(Hidden(), SHAPE, torch.float32)
+
+
 def test_a_fault_of_the_step_itself_is_raised_as_it_is():
     class Faulty(Leaky):
         def charge(self, x, v):
