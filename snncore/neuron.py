@@ -9,13 +9,16 @@ import torch
 from torch import Tensor
 
 from snncore.config import Numeric
-from snncore.kernels.backends import Kernel, Plan, ready
+from snncore.kernels.backends import Kernel, Plan, example_shape, ready
 from snncore.kernels.eager import EagerKernel
 from snncore.numeric import NumericModule
 from snncore.state.memory import MemoryModule, in_transform
 from snncore.state.unroll import Tensors, one_step
 from snncore.step import StepMode
 from snncore.surrogate import Surrogate, as_surrogate
+
+# torch.compiler.is_exporting came with torch 2.7.
+_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
 
 
 class Neuron(NumericModule, MemoryModule):
@@ -126,14 +129,39 @@ class Neuron(NumericModule, MemoryModule):
         return self._kernel(now), tuple(x.to(arithmetic) for x in inputs), dtype
 
     def _kernel(self, x: Tensor) -> Kernel:
-        # A compiler and a functional transform look into the step, which a kernel hides.
-        if self.backend in (None, "eager") and (torch.compiler.is_compiling() or in_transform()):
+        if torch.compiler.is_compiling():
+            return self._while_compiling(x)
+        # A functional transform looks into the step, which a kernel hides.
+        if self.backend is None and in_transform():
             return EagerKernel(self)
         plan = Plan.of(self, x)
         key = (plan.key, self.backend)
         if key not in self._kernels:
             self._kernels[key] = ready(plan, self.backend)
         return self._kernels[key]
+
+    def _while_compiling(self, x: Tensor) -> Kernel:
+        # A program that is exported must run elsewhere, where no kernel of this process is.
+        if not torch.compiler.is_dynamo_compiling() or _exporting():
+            return EagerKernel(self)
+        place = self._choose_ahead(x.device.type, x.dtype == torch.float64)
+        return EagerKernel(self) if place < 0 else list(self._kernels.values())[place]
+
+    def _choose_ahead(self, device: str, double: bool) -> int:
+        """Place of the kernel in ``_kernels``; -1 for the step itself, which is then compiled."""
+        dtype = torch.float64 if double else torch.float32
+        x = torch.empty(example_shape(self), dtype=dtype, device=device)
+        plan = Plan.of(self, x)
+        key = (plan.key, self.backend)
+        if key not in self._kernels:
+            self._kernels[key] = ready(plan, self.backend)
+        if isinstance(self._kernels[key], EagerKernel):
+            return -1
+        return list(self._kernels).index(key)
+
+    # Dynamo runs it while it traces and keeps the result (torch.compiler.assume_constant_result,
+    # without importing the compiler for it).
+    _choose_ahead._dynamo_marked_constant = True  # pyright: ignore[reportFunctionMemberAccess]
 
     def _recorded(self) -> tuple[int, ...]:
         if not self.store_v_seq:

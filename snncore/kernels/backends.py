@@ -50,6 +50,12 @@ class Plan:
         return self.device.type, self.dtype, self.grad
 
 
+def example_shape(module: MemoryModule) -> torch.Size:
+    """A shape of one time step that the module's tensors broadcast against."""
+    tensors = (*module.parameters(), *module.buffers())
+    return torch.broadcast_shapes((2, 1), *(tensor.shape for tensor in tensors))
+
+
 class Kernel(Protocol):
     """A module's step, ready to run."""
 

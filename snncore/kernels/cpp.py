@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 
 import torch
 
-from snncore.errors import BackendError
-from snncore.kernels import build, function
+from snncore.errors import BackendError, NotSupported
+from snncore.kernels import build, function, ops
 from snncore.kernels.backends import Plan
 from snncore.kernels.capture import capture
 from snncore.kernels.fingerprint import fingerprint
 from snncore.kernels.program import CpuProgram
 from snncore.kernels.trace import Unsupported, tensors_of
-from snncore.state.memory import MemoryModule
+from snncore.state.memory import MemoryModule, in_transform
 from snncore.state.unroll import Tensors
 
 _shared: dict[Any, CpuProgram] = {}
@@ -31,6 +31,7 @@ class CppKernel:
 
     def __init__(self, module: MemoryModule) -> None:
         self.module = module
+        self.handle = ops.register(self)
         self._own: dict[Any, CpuProgram] = {}
 
     def program(self, shape: torch.Size, dtype: torch.dtype) -> CpuProgram:
@@ -54,9 +55,16 @@ class CppKernel:
         self, inputs: Tensors, states: Tensors, record: Sequence[int]
     ) -> tuple[Tensors, Tensors, Tensors]:
         """See :class:`snncore.kernels.backends.Kernel`."""
-        program = self.program(inputs[0].shape[1:], inputs[0].dtype)
+        compiling = torch.compiler.is_compiling()
+        if not compiling and in_transform():
+            raise NotSupported(
+                "backend 'cpp' cannot run inside vmap, grad and other torch.func transforms, nor "
+                "in forward-mode differentiation; leave backend=None, or say backend='eager'"
+            )
+        # A compiler sees an operation of torch and looks no further.
+        road = ops if compiling else function
         params = list(tensors_of(self.module).values())
-        return function.run(program, inputs, states, params, record)
+        return road.unroll(self.handle, inputs, states, params, record, self.module.outputs)
 
 
 class CppBackend:

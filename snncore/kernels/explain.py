@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from snncore.errors import BackendError
-from snncore.kernels.backends import Plan, choose
+from snncore.kernels.backends import Plan, choose, example_shape
 from snncore.registry import label
 from snncore.state.memory import MemoryModule
 from snncore.step import StepModule
@@ -78,13 +78,7 @@ def explain(net: nn.Module, x: Tensor | None = None) -> Explanation:
 def _kernel_row(path: str, module: MemoryModule, like: Tensor) -> Row:
     wanted = cast("str | None", module.backend)
     try:
-        choice = choose(Plan.of(module, like.new_empty(()).expand(_shape(module))), wanted)
+        choice = choose(Plan.of(module, like.new_empty(()).expand(example_shape(module))), wanted)
     except BackendError as error:
         return Row(path, label(module), module.step_mode, "none", {str(wanted): str(error)})
     return Row(path, label(module), module.step_mode, choice.name, choice.rejected)
-
-
-def _shape(module: MemoryModule) -> torch.Size:
-    """A shape of one time step that the module's tensors broadcast against."""
-    tensors = (*module.parameters(), *module.buffers())
-    return torch.broadcast_shapes((2, 1), *(tensor.shape for tensor in tensors))

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor
 from torch._C._functorch import peek_interpreter_stack
+from torch.autograd import forward_ad
 from torch.autograd.graph import Node
 
 from snncore.errors import StateError
@@ -109,7 +110,7 @@ class MemoryModule(StepModule):
         return {**self.__dict__, "_states": kept, "_graph": None}
 
     def _region(self) -> checkpointing.Region | None:
-        if in_transform():
+        if peek_interpreter_stack() is not None:
             raise StateError(
                 f"{locate(self)} keeps state and was called inside a torch.func transform, where "
                 "that state would leak. Use call, init = snncore.functional(net) and pass states."
@@ -186,8 +187,8 @@ class MemoryModule(StepModule):
 
 
 def in_transform() -> bool:
-    """Whether this code runs under vmap, grad or another torch.func transform."""
-    return peek_interpreter_stack() is not None
+    """Whether this code runs under a torch.func transform or forward-mode differentiation."""
+    return peek_interpreter_stack() is not None or forward_ad._current_level >= 0
 
 
 def _accessor(name: str) -> property:

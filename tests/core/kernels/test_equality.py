@@ -10,8 +10,8 @@ from torch import nn
 
 import snncore as snn
 from snncore.kernels.capture import capture
-from snncore.kernels.cpp import CppBackend
-from snncore.kernels.function import run
+from snncore.kernels.cpp import CppBackend, CppKernel
+from snncore.kernels.function import unroll
 from snncore.kernels.program import CpuProgram
 from snncore.kernels.trace import tensors_of
 from snncore.neuron import Neuron
@@ -101,8 +101,9 @@ def compare(model, v_reset, detach_reset, surrogate, precision, *, steps=5, shap
     learned = [p for p in net.parameters() if p.requires_grad]
     kernel = net._kernel(inputs[0][0] if steps else inputs[0].new_empty(shape))
     expected = kernel.sequence(tuple(inputs), tuple(starts), (0,))
-    program = CpuProgram(capture(net, torch.Size(shape), dtype), torch.Size(shape), dtype)
-    got = run(program, inputs, starts, list(tensors_of(net).values()), (0,))
+    compiled = CppKernel(net)
+    params = list(tensors_of(net).values())
+    got = unroll(compiled.handle, inputs, starts, params, (0,), net.outputs)
     flat = [[t for part in result for t in part] for result in (expected, got)]
     incoming = [torch.randn_like(t) for t in flat[0]]
     values = list(zip(*flat, strict=True))

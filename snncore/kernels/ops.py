@@ -1,0 +1,242 @@
+"""Kernels as operations of torch: opaque to compilers, differentiable, with shapes known ahead.
+
+The low-level library interface is used, because the decorators import the whole compiler.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+from weakref import WeakValueDictionary
+
+import torch
+from torch import Tensor
+
+from snncore.errors import BackendError, NotSupported
+from snncore.kernels.program import CpuProgram
+from snncore.state.unroll import Tensors
+
+_owners: WeakValueDictionary[int, Any] = WeakValueDictionary()
+_handles = itertools.count(1)
+
+
+def register(owner: Any) -> int:
+    """A handle under which the operations find a kernel of a module while it lives."""
+    handle = next(_handles)
+    _owners[handle] = owner
+    return handle
+
+
+def unroll(
+    handle: int,
+    xs: Sequence[Tensor],
+    states: Sequence[Tensor],
+    params: Sequence[Tensor],
+    record: Sequence[int],
+    outputs: int,
+    *,
+    keep: bool = False,
+) -> tuple[Tensors, Tensors, Tensors]:
+    """All time steps: output sequences, final states, recorded state sequences.
+
+    Args:
+        handle: of the module's kernel.
+        xs, states, params: input sequences, initial states, parameters and buffers.
+        record: states whose sequence is wanted.
+        outputs: how many outputs the step has.
+        keep: keep values for the backward instead of computing them again there.
+    """
+    found = torch.ops.snncore.unroll(
+        list(xs), list(states), list(params), handle, list(record), keep
+    )
+    return divide(found, outputs, len(states), len(record))
+
+
+def divide(
+    found: Sequence[Tensor], outputs: int, states: int, records: int
+) -> tuple[Tensors, Tensors, Tensors]:
+    """Outputs, final states and recorded sequences among the results of a call."""
+    ends = outputs + states
+    return tuple(found[:outputs]), tuple(found[outputs:ends]), tuple(found[ends : ends + records])
+
+
+_library = torch.library.Library("snncore", "DEF")
+_library.define(
+    "unroll(Tensor[] xs, Tensor[] states, Tensor[] params, int handle, int[] record, bool keep)"
+    " -> Tensor[]"
+)
+_library.define(
+    "unroll_backward(Tensor[] xs, Tensor[] states, Tensor[] params, Tensor[] kept,"
+    " Tensor?[] grads, int handle, int[] record, bool[] wants, int[] learned) -> Tensor[]"
+)
+
+
+def _program(handle: int, x: Tensor) -> CpuProgram:
+    owner = _owners.get(handle)
+    if owner is None:
+        raise BackendError(
+            "the neuron behind a compiled kernel is gone; keep the network alive as long as what "
+            "was compiled from it"
+        )
+    return owner.program(x.shape[1:], x.dtype)
+
+
+def forward(
+    xs: list[Tensor],
+    states: list[Tensor],
+    params: list[Tensor],
+    handle: int,
+    record: list[int],
+    keep: bool,
+) -> list[Tensor]:
+    """Outputs, final states, recorded sequences, and what is kept for the backward."""
+    program = _program(handle, xs[0])
+    outs, finals, rows, kept = program.forward(xs, states, params, tuple(record), keep)
+    return [*outs, *finals, *rows, *kept]
+
+
+def _forward_shapes(
+    xs: list[Tensor],
+    states: list[Tensor],
+    params: list[Tensor],
+    handle: int,
+    record: list[int],
+    keep: bool,
+) -> list[Tensor]:
+    outputs = _owners[handle].module.outputs
+    kinds = _kinds(handle, xs[0]) if keep else []
+    return [
+        *(_like(xs[0]) for _ in range(outputs)),
+        *(_like(state) for state in states),
+        *(_like(xs[0]) for _ in record),
+        *(_like(xs[0], torch.uint8 if kind == "b" else None) for kind in kinds),
+    ]
+
+
+def backward(
+    xs: list[Tensor],
+    states: list[Tensor],
+    params: list[Tensor],
+    kept: list[Tensor],
+    grads: list[Tensor | None],
+    handle: int,
+    record: list[int],
+    wants: list[bool],
+    learned: list[int],
+) -> list[Tensor]:
+    """Gradients of the wanted inputs, of the initial states, and of the learned parameters."""
+    program = _program(handle, xs[0])
+    steps = xs[0].shape[0]
+    outputs = len(grads) - len(states) - len(record)
+    traces = {
+        place: torch.zeros_like(xs[0]) if grad is None else grad
+        for place, grad in zip(record, grads[outputs + len(states) :], strict=True)
+    }
+    gxs, gstarts, gparams = program.backward(
+        xs,
+        states,
+        params,
+        kept,
+        grads[:outputs],
+        grads[outputs : outputs + len(states)],
+        traces,
+        tuple(wants),
+        steps,
+    )
+    found: list[Tensor] = [
+        torch.zeros_like(x) if g is None else g
+        for x, g, want in zip(xs, gxs, wants, strict=True)
+        if want
+    ]
+    found += gstarts
+    for place in learned:
+        grad = gparams[place]
+        found.append(torch.zeros_like(params[place]) if grad is None else grad)
+    return found
+
+
+def _backward_shapes(
+    xs: list[Tensor],
+    states: list[Tensor],
+    params: list[Tensor],
+    kept: list[Tensor],
+    grads: list[Tensor | None],
+    handle: int,
+    record: list[int],
+    wants: list[bool],
+    learned: list[int],
+) -> list[Tensor]:
+    return [
+        *(_like(x) for x, want in zip(xs, wants, strict=True) if want),
+        *(_like(state) for state in states),
+        *(_like(params[place]) for place in learned),
+    ]
+
+
+def _kinds(handle: int, x: Tensor) -> list[str]:
+    """What is kept, which does not depend on the shape; so any size stands for a symbolic one."""
+    shape = torch.Size([_concrete(size) for size in x.shape[1:]])
+    return [node.kind for node in _owners[handle].program(shape, x.dtype).kept]
+
+
+def _concrete(size: Any) -> int:
+    return size if isinstance(size, int) else int(size.node.hint or 2)
+
+
+def _like(tensor: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    return tensor.new_empty(tensor.shape, dtype=dtype or tensor.dtype)
+
+
+def remember(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
+    """Saves what :func:`differentiate` needs."""
+    xs, states, params, ctx.handle, ctx.record, keep = inputs
+    ctx.counts = (len(xs), len(states), len(params))
+    ctx.ends = _owners[ctx.handle].module.outputs + len(states) + len(ctx.record)
+    # Without it torch would fill gradients of zero for what was kept.
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(*xs, *states, *params, *(output[ctx.ends :] if keep else ()))
+    ctx.wants = [x.requires_grad for x in xs]
+    ctx.learned = [i for i, p in enumerate(params) if p.requires_grad]
+
+
+def differentiate(
+    ctx: Any, grads: list[Tensor | None], backward: Callable[..., list[Tensor]]
+) -> tuple[Any, ...]:
+    """Gradients of inputs, states and parameters, each a list, then of what has none."""
+    first, second, third = itertools.accumulate(ctx.counts)
+    saved = list(ctx.saved_tensors)
+    xs, states, params = saved[:first], saved[first:second], saved[second:third]
+    wanted = (ctx.handle, ctx.record, ctx.wants, ctx.learned)
+    found = backward(xs, states, params, saved[third:], grads[: ctx.ends], *wanted)
+    gxs: list[Tensor | None] = [None] * len(xs)
+    gparams: list[Tensor | None] = [None] * len(params)
+    for place in (i for i, want in enumerate(ctx.wants) if want):
+        gxs[place] = found.pop(0)
+    gstates = [found.pop(0) for _ in states]
+    for place in ctx.learned:
+        gparams[place] = found.pop(0)
+    # torch takes an empty list of integers for one of tensors and wants its like back.
+    return gxs, gstates, gparams, None, None if ctx.record else [], None
+
+
+def _differentiate(ctx: Any, grads: list[Tensor | None]) -> tuple[Any, ...]:
+    return differentiate(ctx, list(grads), torch.ops.snncore.unroll_backward)
+
+
+def refuse(ctx: Any, grads: list[Tensor | None]) -> tuple[Any, ...]:
+    """Raises: NotSupported."""
+    raise NotSupported(
+        "double backward through a compiled kernel is not supported; build the neuron "
+        "with backend='eager' for gradients of gradients"
+    )
+
+
+_library.impl("unroll", forward, "CPU")
+_library.impl("unroll_backward", backward, "CPU")
+torch.library.register_fake("snncore::unroll", _forward_shapes, lib=_library)
+torch.library.register_fake("snncore::unroll_backward", _backward_shapes, lib=_library)
+torch.library.register_autograd(
+    "snncore::unroll", _differentiate, setup_context=remember, lib=_library
+)
+torch.library.register_autograd("snncore::unroll_backward", refuse, lib=_library)
