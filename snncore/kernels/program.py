@@ -19,6 +19,7 @@ from snncore.kernels.emit.slots import Slot, Source
 from snncore.kernels.saving import saved_values
 
 _SCRATCH = 256 * 1024
+_GRAIN = 32768
 
 
 @dataclass
@@ -156,7 +157,8 @@ class CpuProgram:
         slots = loaded.source.slots
         if not count or not (steps or slots):
             return
-        threads = torch.get_num_threads()
+        # Waking threads costs more than small work; torch's own grain is of this size.
+        threads = max(1, min(torch.get_num_threads(), steps * count // _GRAIN))
         dims = [steps, count, _tile(count, steps, threads, loaded.source.scratch), threads]
         pointers: list[int | None] = []
         alive: list[Tensor] = []

@@ -208,7 +208,7 @@ def test_layouts_of_the_input():
 
 def test_several_threads_give_the_same_numbers():
     torch.manual_seed(0)
-    x = torch.randn(4, 3, 5000)
+    x = torch.randn(8, 3, 5000)
     results = []
     before = torch.get_num_threads()
     try:
