@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from snncore.config import config_of as config_of
     from snncore.config import from_spec as from_spec
     from snncore.config import info as info
-    from snncore.kernels.explain import explain as explain
+    from snncore.kernels.explanation import explain as explain
     from snncore.layers.lifting import lift as lift
     from snncore.neuron import Neuron as Neuron
     from snncore.registry import components as components
@@ -39,7 +39,7 @@ _HOME = {
     "config_of": "config",
     "from_spec": "config",
     "info": "config",
-    "explain": "kernels.explain",
+    "explain": "kernels.explanation",
     "lift": "layers.lifting",
     "Neuron": "neuron",
     "components": "registry",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from snncore.config import Numeric
-from snncore.kernels.backends import Kernel, Plan, example_shape, ready
+from snncore.kernels.backends import Kernel, Plan, example_shape, preferred, ready
 from snncore.kernels.eager import EagerKernel
 from snncore.numeric import NumericModule
 from snncore.state.memory import MemoryModule, in_transform
@@ -129,35 +129,31 @@ class Neuron(NumericModule, MemoryModule):
         return self._kernel(now), tuple(x.to(arithmetic) for x in inputs), dtype
 
     def _kernel(self, x: Tensor) -> Kernel:
+        wanted = preferred(self.backend)
         if torch.compiler.is_compiling():
-            return self._while_compiling(x)
+            # A program that is exported must run elsewhere, where no kernel of this process is.
+            if not torch.compiler.is_dynamo_compiling() or _exporting():
+                return EagerKernel(self)
+            place = self._choose_ahead(x.device.type, x.dtype == torch.float64, wanted)
+            return EagerKernel(self) if place < 0 else list(self._kernels.values())[place]
         # A functional transform looks into the step, which a kernel hides.
-        if self.backend is None and in_transform():
+        if wanted is None and in_transform():
             return EagerKernel(self)
+        return self._chosen(x, wanted)[1]
+
+    def _chosen(self, x: Tensor, wanted: str | None) -> tuple[Any, Kernel]:
         plan = Plan.of(self, x)
-        key = (plan.key, self.backend)
+        key = (plan.key, wanted)
         if key not in self._kernels:
-            self._kernels[key] = ready(plan, self.backend)
-        return self._kernels[key]
+            self._kernels[key] = ready(plan, wanted)
+        return key, self._kernels[key]
 
-    def _while_compiling(self, x: Tensor) -> Kernel:
-        # A program that is exported must run elsewhere, where no kernel of this process is.
-        if not torch.compiler.is_dynamo_compiling() or _exporting():
-            return EagerKernel(self)
-        place = self._choose_ahead(x.device.type, x.dtype == torch.float64)
-        return EagerKernel(self) if place < 0 else list(self._kernels.values())[place]
-
-    def _choose_ahead(self, device: str, double: bool) -> int:
+    def _choose_ahead(self, device: str, double: bool, wanted: str | None) -> int:
         """Place of the kernel in ``_kernels``; -1 for the step itself, which is then compiled."""
         dtype = torch.float64 if double else torch.float32
         x = torch.empty(example_shape(self), dtype=dtype, device=device)
-        plan = Plan.of(self, x)
-        key = (plan.key, self.backend)
-        if key not in self._kernels:
-            self._kernels[key] = ready(plan, self.backend)
-        if isinstance(self._kernels[key], EagerKernel):
-            return -1
-        return list(self._kernels).index(key)
+        key, kernel = self._chosen(x, wanted)
+        return -1 if isinstance(kernel, EagerKernel) else list(self._kernels).index(key)
 
     # Dynamo runs it while it traces and keeps the result (torch.compiler.assume_constant_result,
     # without importing the compiler for it).

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -157,6 +158,33 @@ def ready(plan: Plan, wanted: str | None = None) -> Kernel:
 
 
 _warned: set[str] = set()
+_preferred: str | None = None
+
+
+def preferred(named: str | None) -> str | None:
+    """The backend that a module asks for: its own, else that of :func:`use_backend`."""
+    return _preferred if named is None else named
+
+
+@contextmanager
+def use_backend(name: str | None) -> Generator[None]:
+    """Inside a ``with`` block, modules that name no backend run on this one, or raise.
+
+    Args:
+        name: of a registered backend; None takes the fastest again.
+
+    Example:
+        >>> with use_backend("eager"):
+        ...     preferred(None)
+        'eager'
+    """
+    global _preferred
+    before = _preferred
+    _preferred = name
+    try:
+        yield
+    finally:
+        _preferred = before
 
 
 def _candidates(rejected: dict[str, str]) -> Iterator[tuple[str, Backend]]:

@@ -35,16 +35,7 @@ def functional(
                 "init(x) runs the network once to learn its shapes and cannot do so inside a "
                 "torch.func transform; call it before and pass the states in."
             )
-        # Only a run tells the shapes inside; a copy keeps buffers, hooks and state of the net.
-        probe = copy.deepcopy(net)
-        modules = dict(memory_modules(probe))
-        shapes: dict[str, tuple[Tensor, ...]] = {}
-        for path, module in modules.items():
-            module._states = {}
-            module.register_forward_pre_hook(_note(shapes, path))
-        devices = [x.device for x in _inputs(x) if x.is_cuda]
-        with torch.no_grad(), torch.random.fork_rng(devices):
-            probe(*_inputs(x))
+        shapes = step_inputs(net, x)
         real = dict(memory_modules(net))
         return {
             path: dict(zip(module.states, module.init_states(*shapes[path]), strict=True))
@@ -66,6 +57,23 @@ def functional(
             return y, {path: dict(module._states) for path, module in modules.items()}
 
     return call, init
+
+
+def step_inputs(net: nn.Module, x: Tensor | tuple[Tensor, ...]) -> dict[str, tuple[Tensor, ...]]:
+    """Stand-ins for one time step of what reaches each stateful module that ``net(x)`` runs.
+
+    Only a run tells the shapes inside; a copy of the network makes it, without state or gradient,
+    and random generators are put back.
+    """
+    probe = copy.deepcopy(net)
+    shapes: dict[str, tuple[Tensor, ...]] = {}
+    for path, module in memory_modules(probe):
+        module._states = {}
+        module.register_forward_pre_hook(_note(shapes, path))
+    devices = [x.device for x in _inputs(x) if x.is_cuda]
+    with torch.no_grad(), torch.random.fork_rng(devices):
+        probe(*_inputs(x))
+    return shapes
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from snncore.errors import BackendError
-from snncore.kernels.backends import Plan, choose, example_shape
+from snncore.kernels.backends import Plan, choose, example_shape, preferred
 from snncore.registry import label
 from snncore.state.memory import MemoryModule
 from snncore.step import StepModule
@@ -76,7 +76,7 @@ def explain(net: nn.Module, x: Tensor | None = None) -> Explanation:
 
 
 def _kernel_row(path: str, module: MemoryModule, like: Tensor) -> Row:
-    wanted = cast("str | None", module.backend)
+    wanted = preferred(cast("str | None", module.backend))
     try:
         choice = choose(Plan.of(module, like.new_empty(()).expand(example_shape(module))), wanted)
     except BackendError as error:

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+import snncore as snn
+from snncore.errors import BackendError
+from snncore.kernels import plan, use_backend
+from snncore.kernels.cpp import CppBackend, CppKernel
+from snncore.kernels.eager import EagerKernel
+from snncore.neuron import Neuron
+
+compiled = pytest.mark.skipif(
+    CppBackend().available() is not None, reason="no working C++ compiler is installed"
+)
+
+
+class Leaky(Neuron):
+    def charge(self, x, v):
+        return 0.5 * v + x
+
+
+class Gated(Neuron):
+    """Its reset never enters the charge's derivative, so the input is all the backward needs."""
+
+    def charge(self, x, v):
+        return v.detach() + x * x * x
+
+
+@compiled
+def test_the_plan_says_what_is_kept_and_why():
+    net = nn.Sequential(nn.Linear(3, 4), Leaky(), Leaky(backend="eager"))
+    snn.set_step_mode(net, "m")
+    net(torch.rand(5, 2, 3))
+    held = net[1].v
+    found = plan(net, torch.rand(5, 2, 3))
+    assert net[1].v is held
+    fast, slow = found.layers
+    assert (fast.path, fast.backend, fast.kept_bytes, len(fast.keeps)) == ("1", "cpp", 4, 1)
+    assert (slow.path, slow.backend, slow.keeps) == ("2", "eager", ())
+    text = str(found)
+    assert "1 (Leaky) on cpp: needs add" in text
+    assert "4 bytes per neuron and step if kept; compute again, because" in text
+    assert "2 (Leaky) on eager: autograd keeps what each of its operations asks for" in text
+
+
+@compiled
+def test_inputs_are_read_again_and_cost_no_memory():
+    (row,) = plan(Gated(), torch.rand(2, 3)).layers
+    assert "the input" in row.keeps
+
+
+def test_use_backend_holds_inside_its_block():
+    net = Leaky()
+    with use_backend("eager"):
+        net(torch.rand(2, 3))
+        assert [type(kernel) for kernel in net._kernels.values()] == [EagerKernel]
+        with use_backend("nothing"), pytest.raises(LookupError, match="unknown backend 'nothing'"):
+            Leaky()(torch.rand(2, 3))
+    snn.reset(net)
+    net(torch.rand(2, 3))
+    if CppBackend().available() is None:
+        assert [type(kernel) for kernel in net._kernels.values()] == [EagerKernel, CppKernel]
+
+
+@compiled
+def test_use_backend_leaves_modules_that_name_one_alone_and_never_falls_back():
+    class Pooled(Leaky):
+        def charge(self, x, v):
+            return v + x.mean()
+
+    with use_backend("cpp"):
+        Pooled(backend="eager")(torch.rand(2, 3))
+        with pytest.raises(BackendError, match="backend 'cpp' cannot run Pooled"):
+            Pooled()(torch.rand(2, 3))
