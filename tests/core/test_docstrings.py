@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import inspect
 import pkgutil
+import re
 from importlib import metadata
 
 import pytest
@@ -32,6 +34,8 @@ def test_examples_do_what_they_say(name):
     extra = {"torch": torch, "nn": torch.nn, "snn": snn}
     result = doctest.testmod(module, extraglobs=extra, optionflags=doctest.ELLIPSIS)
     assert result.failed == 0
+    # doctest sees an example at the beginning of a line only
+    assert not re.search(r"Example: >>>", inspect.getsource(module))
 
 
 def test_the_examples_are_found():

@@ -37,8 +37,10 @@ class ConvNet(nn.Sequential):
     Shape: ``[N, *in_shape] -> [N, classes]`` in mode "s", ``[T, N, *]`` in and out in mode "m".
     Raises: ConfigError for an even kernel, more pooling than the image has pixels for, or a part
         that cannot be built.
-    Example: >>> ConvNet([1, 8, 8], 10, channels=[4, 8])(torch.rand(2, 1, 8, 8)).shape
+    Example:
+        >>> ConvNet([1, 8, 8], 10, channels=[4, 8])(torch.rand(2, 1, 8, 8)).shape
         torch.Size([2, 10])
+
     Source: block structure of Fang et al., Incorporating learnable membrane time constant to
         enhance learning of spiking neural networks, ICCV 2021, Fig. 5.
     """

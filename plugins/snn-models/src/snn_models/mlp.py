@@ -29,8 +29,10 @@ class MLP(nn.Sequential):
             more layer of neurons. The score of a class is the mean of its output over time.
     Shape: ``[N, *in_shape] -> [N, classes]`` in mode "s", ``[T, N, *]`` in and out in mode "m".
     Raises: ConfigError for a part that cannot be built.
-    Example: >>> MLP([1, 8, 8], 10, hidden=[32])(torch.rand(4, 1, 8, 8)).shape
+    Example:
+        >>> MLP([1, 8, 8], 10, hidden=[32])(torch.rand(4, 1, 8, 8)).shape
         torch.Size([4, 10])
+
     Source: networks for surrogate gradients in Neftci et al., IEEE Signal Processing Magazine 2019.
     """
 
