@@ -30,6 +30,8 @@ $(VENV)/.installed: $(DEPENDS)
 
 $(VENV)/.tested: $(VENV)/.installed
 	$(PIP) --no-build-isolation -e '.[testing]' pytest-xdist build tensorboard
+	# The printer of Triton kernels is tested without a GPU; torch's CPU builds bring no Triton.
+	test "$$(uname -s)" != Linux || $(PIP) --no-deps triton
 	touch $@
 
 $(VENV)/.linted: $(VENV)/.tested

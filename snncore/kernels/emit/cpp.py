@@ -123,13 +123,14 @@ def forward(captured: Captured, variant: Variant) -> Source:
     for node in inputs(nodes, "x"):
         names[node.index] = f"{printer.slot('x', node.place).name}_t[b]"
     for node in inputs(nodes, "state"):
-        names[node.index] = f"s{node.place}[b]"
+        names[node.index] = f"old{node.place}"
     starts = [printer.slot("start", i) for i in range(captured.states)]
     finals = [printer.slot("final", i) for i in range(captured.states)]
     outs = [printer.slot("out", i) for i in range(outputs)]
     traces = [printer.slot("trace", i) for i in variant.traces]
     saves = [printer.slot("save", i, node.kind) for i, node in enumerate(variant.kept)]
     body = Body(names, printer.constants)
+    body.lines += _olds(nodes)
     body.add(nodes)
     for i, start in enumerate(starts):
         tile += [
@@ -256,7 +257,8 @@ def _recomputed(
     states = captured.states
     body = Body(names, printer.constants)
     for node in inputs(nodes, "state"):
-        body.names[node.index] = f"s{node.place}[b]"
+        body.names[node.index] = f"old{node.place}"
+    body.lines += _olds(nodes)
     body.add(nodes)
     lines: list[str] = []
     for i in range(states):
@@ -276,6 +278,11 @@ def _recomputed(
         *_loop(body.lines, stores),
         "    }",
     ]
+
+
+def _olds(nodes: Sequence[Node]) -> list[str]:
+    """Copies of the states: another state may take a value after it has changed."""
+    return [f"const S old{n.place} = s{n.place}[b];" for n in inputs(nodes, "state")]
 
 
 def _saves(variant: Variant) -> list[Slot]:
