@@ -75,7 +75,8 @@ def build(kind: str, name: str, /, **params: Any) -> Any:
     """Constructs a component by name from plain, validated values.
 
     A numeric parameter may be a number or a nested list; ``learnable=["tau", ...]`` turns the
-    named ones into ``nn.Parameter``.
+    named ones into ``nn.Parameter``. The text ``none`` stands for ``None`` where a parameter may
+    be that: TOML has no null.
 
     Raises:
         UnknownComponent, AmbiguousComponent, PluginLoadError: as :func:`snncore.get`.
@@ -142,6 +143,18 @@ def validate(target: Callable[..., Any], params: Mapping[str, Any], label: str) 
     return {name: getattr(model, name) for name in model.model_fields_set}
 
 
+def _without_null(value: Any) -> Any:
+    """TOML has no null: where None is allowed, the text ``none`` says it."""
+    return None if isinstance(value, str) and value == "none" else value
+
+
+def _may_be_none(hint: Any) -> bool:
+    if typing.get_origin(hint) is Annotated:
+        return _may_be_none(typing.get_args(hint)[0])
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    return union and type(None) in typing.get_args(hint)
+
+
 @cache
 def model_of(target: Callable[..., Any]) -> type[BaseModel]:
     """A frozen pydantic model of the parameters of ``target`` (a class or function).
@@ -159,6 +172,10 @@ def model_of(target: Callable[..., Any]) -> type[BaseModel]:
             optional, bounds = spec
             check = _numeric_validator(optional, bounds)
             hint = Annotated[Any, BeforeValidator(check) if optional else AfterValidator(check)]
+            if optional:
+                hint = Annotated[hint, BeforeValidator(_without_null)]
+        elif _may_be_none(hint):
+            hint = Annotated[hint, BeforeValidator(_without_null)]
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default
         fields[parameter.name] = (hint, Field(default))
     config = ConfigDict(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
 
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 
 from snncore import registry
 from snncore.cli import group
@@ -16,8 +16,6 @@ from snncore.errors import SnnError
 from snncore.registry import Plugin
 
 Status = Literal["OK", "WARN", "FAIL"]
-
-_MISSING_CHECK = "repair it, or switch the plugin off with SNN_DISABLE_PLUGINS={}"
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,10 @@ def requirements() -> Iterator[Finding]:
 
 
 def _unmet(text: str) -> str | None:
-    required = Requirement(text)
+    try:
+        required = Requirement(text)
+    except InvalidRequirement:
+        return f"{text!r} (no requirement that can be read)"
     if required.marker is not None and not required.marker.evaluate({"extra": ""}):
         return None
     try:
@@ -134,7 +135,7 @@ def checks() -> Iterator[Finding]:
     """The checks that plugins register; one that raises a Warning only warns."""
     for check in registry.active().checks:
         name = f"{check.provider}: {check.name}"
-        advice = _MISSING_CHECK.format(check.provider)
+        advice = f"repair it, or switch the plugin off with SNN_DISABLE_PLUGINS={check.provider}"
         try:
             said = check.run()
         except Warning as error:

@@ -27,6 +27,7 @@ _ALL = (
     Command("new", "snncore.cli.new:new", "Write the scaffold of a plugin.", _CORE),
     Command("check", "snncore.cli.check:check", "Run the conformance kits on a plugin.", _CORE),
     Command("explain", "snncore.cli.explain:explain", "Say which backend runs each layer.", _CORE),
+    Command("cache", "snncore.cli.cache:app", "Show or clear compiled kernels.", _CORE),
 )
 
 BUILT_IN: Mapping[str, Command] = MappingProxyType({command.name: command for command in _ALL})

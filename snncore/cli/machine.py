@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import platform
-import shlex
 import shutil
 import subprocess
 import traceback
@@ -15,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from snncore.cli.diagnosis import Finding
+from snncore.kernels import build
 
 _OPTIONAL = "not installed (optional)"
 
 
 def versions() -> Iterator[Finding]:
     """Python and what the core stands on."""
-    yield Finding("versions", "python", "OK", platform.python_version(), "")
-    yield Finding("versions", "system", "OK", platform.platform(), "")
+    yield Finding("versions", "python", "OK", platform.python_version())
+    yield Finding("versions", "system", "OK", platform.platform())
     for name in ("snncore", "numpy"):
         try:
             yield Finding("versions", name, "OK", metadata.version(name))
@@ -42,7 +42,8 @@ def _import(name: str) -> Any:
     except Exception as error:  # a broken installation raises anything
         detail = f"{type(error).__name__}: {error}"
         trace = traceback.format_exc()
-        return Finding("versions", name, "FAIL", detail, f"pip install --force {name}", trace)
+        advice = f"pip install --force-reinstall {name}"
+        return Finding("versions", name, "FAIL", detail, advice, trace)
 
 
 def processor() -> Iterator[Finding]:
@@ -55,7 +56,7 @@ def processor() -> Iterator[Finding]:
     yield Finding("machine", "CPU", "OK", detail)
     yield _tool(
         "C++ compiler",
-        [*shlex.split(os.environ.get("CXX", ""))[:1], "c++", "g++", "clang++"],
+        build.compiler(),
         "everything runs without one, compiled CPU kernels do not; install g++ (Debian, Ubuntu: "
         "apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install)",
     )
@@ -70,8 +71,7 @@ def _cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def _tool(name: str, candidates: list[str], advice: str) -> Finding:
-    path = next((found for c in candidates if (found := shutil.which(c))), None)
+def _tool(name: str, path: str | None, advice: str) -> Finding:
     if path is None:
         return Finding("machine", name, "WARN", "not installed", advice)
     try:
@@ -102,8 +102,11 @@ def accelerators() -> Iterator[Finding]:
         yield Finding("machine", "GPU", "OK", "none that torch can use; the CPU runs", advice)
     yield _package("CuPy", ("cupy-cuda12x", "cupy-cuda13x", "cupy"), bool(found), _cupy_hint())
     yield _package("Triton", ("triton",), bool(found), "pip install triton")
-    tool = _tool("nvcc", ["nvcc"], "")
-    yield Finding("machine", "nvcc", "OK", tool.detail if tool.status == "OK" else _OPTIONAL)
+    nvcc = shutil.which("nvcc")
+    if nvcc is None:
+        yield Finding("machine", "nvcc", "OK", _OPTIONAL)
+    else:
+        yield _tool("nvcc", nvcc, "repair or remove it; kernels are compiled without it")
 
 
 def _cupy_hint() -> str:

@@ -45,9 +45,14 @@ def open_network(reference: str, settings: Mapping[str, Any]) -> Any:
         net = _from_run(Path(reference), settings)
     else:
         raise WrongUsage(f"{reference!r} names no network; say {HELP}")
-    if not hasattr(net, "named_modules"):
+    if not _is_network(net):
         raise CommandFailed(f"{reference} made {net!r}, which is no torch.nn.Module")
     return net
+
+
+def _is_network(made: Any) -> bool:
+    # Asked of the object: the command line itself stays free of torch.
+    return hasattr(made, "named_modules") and not isinstance(made, type)
 
 
 def _called(make: Callable[[], Any], label: str) -> Any:
@@ -71,7 +76,13 @@ def _from_file(path: Path, factory: str, settings: Mapping[str, Any]) -> Any:
     if not callable(make):
         known = [n for n, value in names.items() if callable(value) and not n.startswith("_")]
         raise WrongUsage(
-            f"{path} defines no function or class {factory!r}; it defines {', '.join(known)}"
+            f"{path} defines no function or class {factory!r}; it defines "
+            f"{', '.join(known) or 'none at all'}"
+        )
+    if _is_network(make):
+        raise WrongUsage(
+            f"{path}:{factory} is a network itself; name a function that makes it, such as "
+            f"def make(): return {factory}"
         )
     params = validate(make, settings, f"{path}:{factory}")
     try:

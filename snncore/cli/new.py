@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from snncore.cli.console import stdout
+from snncore.scaffold.name import SCAFFOLDED
 from snncore.scaffold.plugin import create
 
 
 def new(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="neuron, surrogate or dataset.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"{' or '.join(SCAFFOLDED)}.")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="As 'my-neurons' or 'snn-glif'.")],
     *,
     dir_: Annotated[

@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from snncore.kernels.backends import use_backend as use_backend
     from snncore.kernels.explanation import explain as explain
+    from snncore.kernels.memory import tune_memory as tune_memory
     from snncore.kernels.planning import plan as plan
 
-_HOME = {"explain": "explanation", "plan": "planning", "use_backend": "backends"}
+_HOME = {
+    "explain": "explanation",
+    "plan": "planning",
+    "tune_memory": "memory",
+    "use_backend": "backends",
+}
 
 
 def __getattr__(name: str) -> Any:

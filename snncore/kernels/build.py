@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -39,8 +40,9 @@ _loaded: dict[str, Callable[..., Any]] = {}
 @cache
 def compiler() -> str | None:
     """Path of the C++ compiler: ``CXX``, else g++, clang++ or c++; None if there is none."""
-    for name in (os.environ.get("CXX"), "g++", "clang++", "c++"):
-        found = shutil.which(name) if name else None
+    named = shlex.split(os.environ.get("CXX", ""))[:1]
+    for name in (*named, "g++", "clang++", "c++"):
+        found = shutil.which(name)
         if found:
             return found
     return None
@@ -63,8 +65,9 @@ def _processor() -> str:
 
 
 def flags() -> tuple[str, ...]:
-    """The flags that the compiler is called with."""
-    return FLAGS if "clang" in _identity() else FLAGS + _GCC_FLAGS
+    """The flags that the compiler is called with; first those that ``CXX`` brings."""
+    brought = tuple(shlex.split(os.environ.get("CXX", ""))[1:])
+    return (*brought, *FLAGS) if "clang" in _identity() else (*brought, *FLAGS, *_GCC_FLAGS)
 
 
 def load(text: str) -> Callable[..., Any]:

@@ -98,7 +98,7 @@ def _row(path: str, module: MemoryModule, x: Tensor) -> LayerPlan:
         tuple(map(_name, saves)),
         size,
         "compute again",
-        "computing a step again is cheaper than writing to fresh memory",
+        "computing a step again halves the memory and costs about as much as reading it back",
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snncore.kernels import build
+from snncore.kernels import build, pool
 from snncore.kernels.capture import Captured
 from snncore.kernels.emit import cpp
 from snncore.kernels.emit.cpp import MAX_TILE, Variant
@@ -76,7 +76,7 @@ class CpuProgram:
         )
         outputs = len(self.captured.values) - self.captured.states
         outs = [self._sequence(steps) for _ in range(outputs)]
-        finals = [torch.empty(self.shape, dtype=self.dtype) for _ in states]
+        finals = [pool.empty(self.shape, self.dtype) for _ in states]
         rows = [self._sequence(steps) for _ in traces]
         kept = [self._sequence(steps, node.kind) for node in variant.kept]
         arrays = {
@@ -114,8 +114,8 @@ class CpuProgram:
             double=self.dtype == torch.float64,
         )
         gxs = [self._sequence(steps) if want else None for want in wants]
-        gstarts = [torch.empty(self.shape, dtype=self.dtype) for _ in range(self.captured.states)]
-        sums = [torch.empty(self.shape, dtype=self.dtype) for _ in self.captured.sums]
+        gstarts = [pool.empty(self.shape, self.dtype) for _ in range(self.captured.states)]
+        sums = [pool.empty(self.shape, self.dtype) for _ in self.captured.sums]
         arrays = {
             **_named("x", xs),
             **_named("start", states),
@@ -142,7 +142,7 @@ class CpuProgram:
 
     def _sequence(self, steps: int, kind: str = "f") -> Tensor:
         dtype = self.dtype if kind == "f" else torch.uint8
-        return torch.empty((steps, *self.shape), dtype=dtype)
+        return pool.empty((steps, *self.shape), dtype)
 
     def _dense(self, grad: Tensor | None, steps: int) -> Tensor:
         if grad is None:

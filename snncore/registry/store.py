@@ -148,7 +148,7 @@ class Registry:
         component = self.find(kind, name)
         try:
             return _import(component.target)
-        except Exception as error:  # the boundary towards third-party code
+        except (Exception, SystemExit) as error:  # the boundary towards third-party code
             self.failures[component.qualified] = Failure(
                 component, _line(error), traceback.format_exc()
             )

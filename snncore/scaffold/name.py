@@ -11,6 +11,9 @@ from importlib.util import find_spec
 from snncore.errors import ConfigError
 from snncore.kinds import KINDS
 
+SCAFFOLDED = tuple(name for name, kind in KINDS.items() if kind.kit is not None)
+"""The kinds that ``snn new`` writes: those with a conformance kit."""
+
 _DISTRIBUTION = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -50,10 +53,9 @@ def names(kind: str, distribution: str) -> Names:
         >>> names("neuron", "snn-glif").package
         'snn_glif'
     """
-    kits = [name for name, known in KINDS.items() if known.kit is not None]
-    if kind not in kits:
+    if kind not in SCAFFOLDED:
         raise ConfigError(
-            f"there is no scaffold for kind {kind!r}; kinds with one are {', '.join(kits)}"
+            f"there is no scaffold for kind {kind!r}; kinds with one are {', '.join(SCAFFOLDED)}"
         )
     if not _DISTRIBUTION.fullmatch(distribution):
         near = re.sub(r"[^a-z0-9]+", "-", _dashed(distribution)).strip("-")
@@ -63,7 +65,8 @@ def names(kind: str, distribution: str) -> Names:
             f"single dashes, and begins with a letter{hint}"
         )
     made = Names(kind, distribution)
-    for word in (made.package, made.noun):
+    # The class is looked at too: ``none`` is no keyword, ``None`` is.
+    for word in (made.package, made.noun, made.cls):
         if keyword.iskeyword(word) or not word.isidentifier():
             raise ConfigError(
                 f"{distribution!r} is no name for a plugin: Python cannot import {word!r}; "

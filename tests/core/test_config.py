@@ -145,3 +145,10 @@ def test_config_of_says_what_is_missing():
 
     with pytest.raises(ConfigError, match="Forgetful keeps no attribute 'size'"):
         config_of(Forgetful(3))
+
+
+def test_the_text_none_stands_for_none_where_that_may_be():
+    assert snn.build("neuron", "lif", v_reset="none").v_reset is None
+    assert snn.build("neuron", "lif", backend="none").backend is None
+    with pytest.raises(ConfigError, match=r"tau must be a number, .*, got 'none'"):
+        snn.build("neuron", "lif", tau="none")

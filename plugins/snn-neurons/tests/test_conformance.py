@@ -50,6 +50,24 @@ class TestPLIF(NeuronConformance):
         return by_hand(net, net.w.detach().sigmoid().item(), decay_input=net.decay_input)
 
 
+class TestALIF(NeuronConformance):
+    component = "snn-neurons/alif"
+    variants = [
+        *RESETS,
+        {"decay_input": False},
+        {"beta": 0.7, "rho": 0.4, "v_reset": None, "detach_reset": True},
+    ]
+
+
+class TestIzhikevich(NeuronConformance):
+    component = "snn-neurons/izhikevich"
+    variants = [
+        *RESETS,
+        {"a": 0.3, "b": 0.5, "w_rest": 0.1},
+        {"a": 0.3, "b": 0.5, "v_reset": None, "detach_reset": True},
+    ]
+
+
 @pytest.mark.parametrize("decay_input", [True, False])
 @pytest.mark.parametrize("reset", RESETS)
 @pytest.mark.parametrize("name", ["lif", "plif"])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 from itertools import chain
 
 import numpy as np
@@ -67,6 +69,22 @@ def test_loading_gives_the_items_and_draws_no_random_number(workers: int):
     for x, y, indices in batches:
         torch.testing.assert_close(x, source.images[indices], rtol=0, atol=0)
         assert y.tolist() == source.targets[indices.numpy()].tolist()
+
+
+def test_workers_leave_ctrl_c_to_the_run():
+    class Interrupted:
+        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+            # A terminal sends it to every process, and workers may start with Python's handler.
+            os.kill(os.getpid(), signal.SIGINT)
+            return torch.zeros(2), index
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        items = Items(Interrupted(), np.arange(9), preload=False)
+        batches = list(load(items, [[4, 2], [7]], workers=1))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert [y.tolist() for _, y, _ in batches] == [[4, 2], [7]]
 
 
 def test_batches_are_fetched_at_once_where_the_dataset_can():

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import snncore
 from snn_train import load_recipe
+from snn_train.toml import dumps
 from snncore.errors import ConfigError, UnknownComponent
 
 
@@ -51,6 +53,40 @@ def test_extends_lays_one_recipe_over_another(base: Path, tmp_path: Path):
 def test_extends_takes_a_registered_name():
     assert load_recipe("digits_hard").tables["data"]["protocol"] == "last_writers"
     assert load_recipe("digits_hard").tables["model"] == load_recipe("digits").tables["model"]
+
+
+def test_a_recipe_has_a_qualified_name_too(tmp_path: Path):
+    assert load_recipe("snn-train/digits") == load_recipe("digits")
+    above = write(tmp_path / "above.toml", 'extends = "snn-train/digits"\n')
+    assert load_recipe(above).tables == load_recipe("digits").tables
+
+
+def test_values_of_python_become_plain(tables: Callable[..., Any], tmp_path: Path):
+    recipe = load_recipe(
+        tables(
+            model={"name": "mlp", "hidden": np.array([8, 4]), "dropout": np.float32(0.5)},
+            optimizer={"lr": np.float64(0.25)},
+            train={"epochs": np.int64(3)},
+            run={"root": tmp_path},
+        )
+    )
+    assert recipe.tables["model"] == {"name": "mlp", "hidden": [8, 4], "dropout": 0.5}
+    assert type(recipe.tables["optimizer"]["lr"]) is float
+    assert type(recipe.tables["train"]["epochs"]) is int
+    assert recipe.tables["run"]["root"] == str(tmp_path)
+    with pytest.raises(ConfigError, match=r"'custom': model\.norm is a type; texts, numbers, bool"):
+        load_recipe(tables(model={"name": "mlp", "norm": object}))
+
+
+def test_none_has_a_spelling_in_toml(tables: Callable[..., Any], tmp_path: Path):
+    neuron = {"name": "lif", "v_reset": None}
+    recipe = load_recipe(tables(model={"name": "mlp", "hidden": [4], "neuron": neuron}))
+    again = load_recipe(write(tmp_path / "again.toml", dumps(recipe.tables)))
+    typed = load_recipe(tables(), ["model.neuron.name=lif", "model.neuron.v_reset=none"])
+    for found in (recipe, again, typed):
+        net = snncore.from_spec("model", {**found.tables["model"], "in_shape": [2], "classes": 2})
+        assert next(m for m in net.modules() if isinstance(m, snncore.Neuron)).v_reset is None
+    assert load_recipe("digits", ["run.threads=none"]).run.threads is None
 
 
 def test_overrides_win_and_need_no_quotes(base: Path):

@@ -184,6 +184,17 @@ def test_a_second_ctrl_c_stops_at_once(
     assert read(tmp_path / "runs" / "cut" / "checkpoint.pt")[1]["progress"]["step"] == 0
 
 
+def test_a_run_without_a_best_network_yet_says_how_to_go_on(
+    tables: Tables, at_item: Callable[..., None], tmp_path: Path
+):
+    folder = tmp_path / "runs" / "toy"
+    at_item(1, press_ctrl_c)
+    with pytest.raises(Interrupted):
+        train(tables(train={"validation": 0.2}))
+    with pytest.raises(RunError, match=f"no best.pt; to go on .*: snn train --resume {folder}$"):
+        load_network(folder)
+
+
 def test_only_what_changes_no_number_may_be_set(
     recipe: Callable[[str], Any], at_item: Callable[..., None], tmp_path: Path
 ):

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import signal
 import tomllib
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,10 +24,15 @@ def test_what_is_written_is_read_back(table: dict[str, Any]):
     assert tomllib.loads(dumps(table)) == table
 
 
-def test_none_is_left_out():
-    assert tomllib.loads(dumps({"a": None, "b": {"c": None}})) == {"b": {}}
+def test_subclasses_of_numbers_are_written_as_numbers():
+    table = {"lr": np.float64(0.1), "top": np.float64("inf"), "signal": signal.SIGINT}
+    assert tomllib.loads(dumps(table)) == {"lr": 0.1, "top": float("inf"), "signal": 2}
+
+
+def test_none_is_written_as_a_text():
+    assert tomllib.loads(dumps({"a": None, "b": {"c": None}})) == {"a": "none", "b": {"c": "none"}}
 
 
 def test_other_values_are_refused_by_name():
-    with pytest.raises(TypeError, match=r"model\.neuron is a object, which TOML cannot hold"):
+    with pytest.raises(TypeError, match=r"model\.neuron is a object; texts, numbers, bool"):
         dumps({"model": {"neuron": object()}})

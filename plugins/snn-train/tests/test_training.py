@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,9 @@ import torch
 import snncore
 from snn_train import RunError, TrainingError, evaluate, load_network, train
 from snn_train.checkpoint import read
+from snn_train.firing import spike_trains
+from snn_train.parts import build_parts, items_to_test
+from snn_train.recipe import load_recipe
 from snncore.errors import ConfigError, UnknownComponent
 
 Tables = Callable[..., dict[str, Any]]
@@ -104,6 +108,18 @@ def test_firing_rates_are_those_of_the_test_items(tables: Tables, folder: Path):
         spikes = net.neuron1(currents)
     assert result["firing_rates"] == {"neuron1": pytest.approx(float(spikes.mean()))}
     assert result["firing_rate"] == pytest.approx(float(spikes.mean()))
+
+
+def test_spikes_inside_a_recurrence_are_kept_step_by_step():
+    lif = snncore.build("neuron", "lif")
+    net = snncore.build("layer", "element_wise_recurrent", sub_module=lif, step_mode="m")
+    x = 3 * torch.rand(5, 2, 4, generator=torch.Generator().manual_seed(0))
+    with spike_trains(net) as trains:
+        spikes = net(x)
+    assert 0 < spikes.mean() < 1
+    assert {path: train.tolist() for path, train in trains.items()} == {
+        "sub_module": spikes.tolist()
+    }
 
 
 def test_sequences_need_no_encoder(tables: Tables):
@@ -216,21 +232,26 @@ def test_tensorboard_gets_the_metrics(tables: Tables, folder: Path):
             r"\[model\] \(mlp\): LIF cannot learn 'taus'; its numeric parameters are",
         ),
         ({"run": {"devices": 51}}, r"leaves 50 items to train with, .* of 51 devices"),
-        ({"run": {"accelerator": "cuda"}}, r"torch sees no CUDA device|GPUs"),
+        (
+            {"run": {"accelerator": "cuda"}},
+            r"sees no CUDA device here; for the CPU, add --set run.accelerator=cpu",
+        ),
     ],
 )
 def test_parts_that_do_not_fit(tables: Tables, over: dict[str, Any], text: str):
     if over.get("run", {}).get("accelerator") and torch.cuda.is_available():
         pytest.skip("this machine has a CUDA device")
     if "devices" in over.get("run", {}):
-        from snn_train.parts import build_parts
-        from snn_train.recipe import load_recipe
-
         with pytest.raises(ConfigError, match=text):
             build_parts(load_recipe(tables(**over)))
         return
     with pytest.raises(ConfigError, match=text):
         train(tables(**over))
+
+
+def test_a_dataset_without_test_items(tables: Tables):
+    with pytest.raises(ConfigError, match="dataset list has no items to test with"):
+        items_to_test([], load_recipe(tables()))
 
 
 def test_runs_that_are_none(tmp_path: Path, tables: Tables, folder: Path):
@@ -247,8 +268,11 @@ def test_runs_that_are_none(tmp_path: Path, tables: Tables, folder: Path):
         evaluate(folder)
 
 
-def test_a_wrong_recipe_costs_no_run(tables: Tables, folder: Path):
+def test_a_wrong_recipe_costs_no_run(tables: Tables, folder: Path, monkeypatch: pytest.MonkeyPatch):
     train(tables(), ["train.epochs=1"])
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(ConfigError, match=r"not installed; type: pip install 'snn-train\[tensor"):
+        train(tables(), ["run.overwrite=true", "run.log=tensorboard"])
     with pytest.raises(ConfigError, match="unknown parameter 'hiden'"):
         train(tables(), ["run.overwrite=true", "model.hiden=[3]"])
     assert evaluate(folder).items == 24

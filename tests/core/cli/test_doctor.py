@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from snncore.cli import diagnosis, machine
+from snncore.kernels import build
 
 
 @pytest.fixture
@@ -113,6 +114,7 @@ def test_requirements_that_are_not_met(make_plugin, install, monkeypatch) -> Non
         "numpy>=1",
         "numpy>=999",
         "no-such-distribution>=1",
+        "= broken",
         "pytest>=999; extra == 'testing'",
         "pytest>=999; python_version < '3'",
     ]
@@ -124,29 +126,43 @@ def test_requirements_that_are_not_met(make_plugin, install, monkeypatch) -> Non
     have = metadata.version("numpy")
     assert found["snn-r"].status == "FAIL"
     assert found["snn-r"].detail == (
-        f"snn-r requires numpy>=999 (have {have}), no-such-distribution>=1 (have nothing)"
+        f"snn-r requires numpy>=999 (have {have}), no-such-distribution>=1 (have nothing), "
+        "'= broken' (no requirement that can be read)"
     )
     assert found["snncore"].status == "OK"
 
 
 def test_a_missing_compiler_is_a_warning(monkeypatch) -> None:
-    monkeypatch.delenv("CXX", raising=False)
-    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(build, "compiler", lambda: None)
     compiler = {f.name: f for f in machine.processor()}["C++ compiler"]
     assert (compiler.status, compiler.detail) == ("WARN", "not installed")
     assert "apt install g++" in compiler.advice
 
 
-def test_the_compiler_named_by_cxx_is_shown(monkeypatch, tmp_path: Path) -> None:
-    script = tmp_path / "mycc"
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    script = tmp_path / "tool"
     script.write_text("#!/bin/sh\necho mycc 1.2.3\n")
     script.chmod(0o755)
-    monkeypatch.setenv("CXX", f"{script} -O2")
+    return script
+
+
+def test_the_compiler_of_the_kernels_is_shown(monkeypatch, script: Path) -> None:
+    monkeypatch.setattr(build, "compiler", lambda: str(script))
     compiler = {f.name: f for f in machine.processor()}["C++ compiler"]
     assert (compiler.status, compiler.detail) == ("OK", f"{script}: mycc 1.2.3")
     script.write_text("#!/bin/sh\nexit 3\n")
     compiler = {f.name: f for f in machine.processor()}["C++ compiler"]
     assert (compiler.status, compiler.detail) == ("WARN", f"{script} --version fails")
+
+
+def test_nvcc_that_does_not_work_is_not_called_missing(monkeypatch, script: Path) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: str(script))
+    found = {f.name: f for f in machine.accelerators()}["nvcc"]
+    assert (found.status, found.detail) == ("OK", f"{script}: mycc 1.2.3")
+    script.write_text("#!/bin/sh\nexit 3\n")
+    found = {f.name: f for f in machine.accelerators()}["nvcc"]
+    assert (found.status, found.detail) == ("WARN", f"{script} --version fails")
 
 
 def test_a_machine_without_gpu_warns_of_nothing(monkeypatch) -> None:

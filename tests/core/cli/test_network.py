@@ -83,6 +83,12 @@ def test_factory_errors(file: Path) -> None:
         open_network(f"{file}:crash", {})
     with pytest.raises(WrongUsage, match=r"there is no file .*other\.py"):
         open_network(f"{file.parent / 'other.py'}:make", {})
+    file.write_text("width = 3\n")
+    with pytest.raises(WrongUsage, match=r"no function or class 'make'; it defines none at all$"):
+        open_network(f"{file}:make", {})
+    file.write_text("from torch import nn\nnet = nn.Linear(2, 2)\n")
+    with pytest.raises(WrongUsage, match=r":net is a network itself; name a function that makes"):
+        open_network(f"{file}:net", {})
     file.write_text("import no_such_module_at_all\n")
     with pytest.raises(CommandFailed, match=r"running .*nets\.py raised ModuleNotFoundError"):
         open_network(f"{file}:make", {})

@@ -153,6 +153,7 @@ def test_names(kind, distribution, package, noun, cls) -> None:
         ("neuron", "", "'' is no name for a plugin"),
         ("neuron", "../evil", "'../evil' is no name for a plugin.*; try 'evil'"),
         ("neuron", "snn-lambda", "Python cannot import 'lambda'; try 'my-lambda'"),
+        ("neuron", "snn-none", "Python cannot import 'None'; try 'my-none'"),
         ("neuron", "snn-2d", "Python cannot import '2d'; try 'my-2d'"),
         ("neuron", "torch", "would hide the package 'torch' that is installed already; take"),
         ("neuron", "json", "would hide the package 'json'"),
@@ -184,6 +185,11 @@ def test_accepted_names_make_python_that_can_be_imported(name: str, kind: str) -
     for path, text in files(made).items():
         if path.endswith(".py"):
             ast.parse(text)
+
+
+def test_the_help_names_every_kind(snn) -> None:
+    page = snn("new", "--help").output
+    assert all(kind in page for kind in KITS)
 
 
 def test_nothing_is_overwritten(snn, tmp_path: Path) -> None:

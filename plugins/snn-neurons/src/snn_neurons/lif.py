@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from annotated_types import Gt
 from torch import Tensor
 
+from snn_neurons.leak import leaky
 from snncore.config import Numeric
 from snncore.neuron import Neuron
 from snncore.step import StepMode
@@ -66,7 +67,4 @@ class LIF(Neuron):
         self.decay_input = decay_input
 
     def charge(self, x: Tensor, v: Tensor) -> Tensor:
-        leak = v if self.v_reset is None else v - self.v_reset
-        if self.decay_input:
-            return v + (x - leak) / self.tau
-        return v - leak / self.tau + x
+        return leaky(x, v, tau=self.tau, rest=self.v_reset, decay_input=self.decay_input)

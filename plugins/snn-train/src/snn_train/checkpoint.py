@@ -54,6 +54,11 @@ def load_network(run: str | Path, *, file: str | None = None) -> nn.Module:
     recipe, content = read(folder / CHECKPOINT)
     chosen = file or reported(recipe)
     if chosen != CHECKPOINT:
+        if not (folder / chosen).is_file():
+            raise RunError(
+                f"{folder} holds no {chosen}; to go on until it has one, type: "
+                f"snn train --resume {folder}"
+            )
         recipe, content = read(folder / chosen)
     net = network_of(recipe)
     net.load_state_dict(content["model"])

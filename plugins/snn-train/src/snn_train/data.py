@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -124,9 +125,15 @@ def load(items: Items, batches: list[list[int]], *, workers: int) -> Iterator[Ba
             batch_sampler=batches,
             collate_fn=as_fetched,
             num_workers=workers,
+            worker_init_fn=_ignore_interrupts,
             generator=torch.Generator(),
         )
     )
+
+
+def _ignore_interrupts(worker: int) -> None:
+    # A terminal sends Ctrl-C to workers too; the run still needs their batch to finish its step.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _as_fetched(batch: Batch) -> Batch:

@@ -21,6 +21,8 @@ from snncore.errors import ConfigError
 
 Answer = TypeVar("Answer")
 
+_CPU = "for the CPU, add --set run.accelerator=cpu"
+
 
 def make_fabric(recipe: Recipe, *, devices: int | None = None) -> Fabric:
     """Fabric for a recipe's devices and precision.
@@ -50,9 +52,9 @@ def _accelerator(wanted: str) -> str:
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("run.accelerator is 'cuda', and torch sees no CUDA device here")
+        raise ConfigError(f"run.accelerator is 'cuda', and torch sees no CUDA device here; {_CPU}")
     if wanted == "mps" and not torch.backends.mps.is_available():
-        raise ConfigError("run.accelerator is 'mps', and torch sees no such device here")
+        raise ConfigError(f"run.accelerator is 'mps', and torch sees no such device here; {_CPU}")
     return wanted
 
 

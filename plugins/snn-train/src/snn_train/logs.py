@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +33,7 @@ _WIDTH = 10
 
 
 class Logs:
-    """The voice of one process of a run.
+    """The voice of one process of a run; nothing is written before the first epoch.
 
     Args:
         folder: of the run.
@@ -57,7 +58,8 @@ class Logs:
         self._console = console
         self._speaks = speaks
         self._headed = False
-        self._events = _writer(folder, first_epoch) if tensorboard and speaks else None
+        self._open = _opener(folder, first_epoch) if tensorboard and speaks else None
+        self._events: Any = None
 
     def say(self, text: str) -> None:
         """Prints one line."""
@@ -89,7 +91,8 @@ class Logs:
             self.say(" ".join(f"{_COLUMNS[key][0]:>{_WIDTH}}" for key in shown))
         self.say(" ".join(f"{_COLUMNS[key][1].format(row[key]):>{_WIDTH}}" for key in shown))
         write(self._folder / METRICS, lambda aside: _write_csv(aside, history))
-        if self._events is not None:
+        if self._open is not None:
+            self._events = self._events or self._open()
             for key, value in row.items():
                 if key != "epoch":
                     self._events.add_scalar(key, value, int(row["epoch"]))
@@ -108,7 +111,7 @@ def _write_csv(path: Path, history: list[Row]) -> None:
         rows.writerows(history)
 
 
-def _writer(folder: Path, first_epoch: int) -> Any:
+def _opener(folder: Path, first_epoch: int) -> Callable[[], Any]:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
@@ -116,4 +119,4 @@ def _writer(folder: Path, first_epoch: int) -> Any:
             "run.log is 'tensorboard', which is not installed; type: "
             "pip install 'snn-train[tensorboard]'"
         ) from None
-    return SummaryWriter(str(folder / EVENTS), purge_step=first_epoch + 1)
+    return partial(SummaryWriter, str(folder / EVENTS), purge_step=first_epoch + 1)

@@ -17,8 +17,10 @@ class RateCrossEntropy(nn.Module):
     Args:
         label_smoothing: share of the target that is spread over all classes, in [0, 1).
     Shape: y ``[T, N, classes]``, labels int64 ``[N]``; the loss is a scalar, the mean over N.
-    Example: >>> RateCrossEntropy()(torch.zeros(4, 2, 10), torch.tensor([1, 7])).item()
+    Example:
+        >>> RateCrossEntropy()(torch.zeros(4, 2, 10), torch.tensor([1, 7])).item()
         2.302585...
+
     Source: SpikingJelly (Science Advances 2023), firing-rate readout.
     """
 
@@ -37,8 +39,10 @@ class RateMSE(nn.Module):
     L = 1/(N C) sum (1/T sum_t y[t] - onehot(label))^2
 
     Shape: y ``[T, N, classes]``, labels int64 ``[N]``; the loss is a scalar.
-    Example: >>> RateMSE()(torch.zeros(4, 2, 10), torch.tensor([1, 7])).item()
-        0.1...
+    Example:
+        >>> round(RateMSE()(torch.zeros(4, 2, 10), torch.tensor([1, 7])).item(), 4)
+        0.1
+
     Source: loss of the firing rates in Fang et al., ICCV 2021.
     """
 

@@ -90,7 +90,12 @@ def dataset_of(recipe: Recipe, split: str) -> Any:
 
 
 def items_to_test(dataset: Any, recipe: Recipe) -> Items:
-    """All items of a test split."""
+    """All items of a test split.
+
+    Raises: ConfigError when there is none.
+    """
+    if not len(dataset):
+        raise ConfigError(f"dataset {label(dataset)} has no items to test with")
     return Items(dataset, np.arange(len(dataset)), preload=recipe.train.preload)
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, cast
 
 import snncore
 from snn_train.settings import Run, Train, read, read_train
+from snn_train.toml import dumps
 from snncore.cli.settings import merge, parse
 from snncore.config import validate
 from snncore.errors import ConfigError
@@ -71,7 +72,8 @@ def load_recipe(source: str | Path | Mapping[str, Any], overrides: Sequence[str]
     """A recipe by name, from a TOML file, or from tables, with overrides.
 
     Args:
-        source: name of a registered recipe, path of a ``.toml`` file, or the tables themselves.
+        source: name of a registered recipe, path of a ``.toml`` file, or the tables themselves;
+            numbers and arrays of NumPy and torch, and paths, become plain values.
         overrides: ``table.key=value`` with TOML values; a text needs no quotes.
 
     A table that names another component than the one below it (in ``extends`` or before the
@@ -100,9 +102,20 @@ def override(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     Raises: as :func:`load_recipe`.
     """
     tables = _overlay(_overlay(_DEFAULTS, recipe.tables), _sections(parse(overrides), "--set"))
-    complete = Recipe(recipe.name, tables)
+    complete = Recipe(recipe.name, _plain(tables))
     _check(complete)
     return complete
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as what ``config.toml`` and a checkpoint can hold."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _check(recipe: Recipe) -> None:
@@ -116,6 +129,10 @@ def _check(recipe: Recipe) -> None:
                 f'recipe {recipe.name!r}: the table [{table}] names no {kind}; add name = "..." '
                 f"('snn list {kind}' shows them)"
             )
+    try:
+        dumps(recipe.tables)
+    except TypeError as error:
+        raise ConfigError(f"recipe {recipe.name!r}: {error}") from None
     _ = recipe.train, recipe.run
     read_optimizer(recipe.tables["optimizer"])
     for table in ("data", "encoder", "loss"):
@@ -138,7 +155,8 @@ def _check_component(table: str, params: Mapping[str, Any]) -> None:
 
 
 def _locate(source: str, folder: Path) -> Path:
-    if source.endswith(".toml") or os.sep in source:
+    # A slash alone says nothing: ``provider/name`` has one too.
+    if source.endswith(".toml"):
         path = folder / Path(source).expanduser()
         if not path.is_file():
             raise ConfigError(f"there is no recipe file {path}")

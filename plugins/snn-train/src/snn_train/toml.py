@@ -15,7 +15,7 @@ def dumps(table: Mapping[str, Any]) -> str:
     """TOML text that ``tomllib`` reads back as the same table.
 
     Values are strings, booleans, finite or infinite numbers, lists and tables of such. TOML has no
-    null: a key whose value is None is left out.
+    null: None is written as the text ``none``, which :func:`snncore.build` understands.
 
     Raises: TypeError naming the key of any other value.
 
@@ -29,7 +29,7 @@ def dumps(table: Mapping[str, Any]) -> str:
 
 
 def _sections(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
-    plain = {k: v for k, v in table.items() if v is not None and not isinstance(v, Mapping)}
+    plain = {k: v for k, v in table.items() if not isinstance(v, Mapping)}
     inner = {k: v for k, v in table.items() if isinstance(v, Mapping)}
     lines = [f"{_key(key)} = {_value(value, (*path, key))}" for key, value in plain.items()]
     if path and (lines or not inner):
@@ -50,17 +50,23 @@ def _text(text: str) -> str:
 
 
 def _value(value: Any, path: tuple[str, ...]) -> str:
+    if value is None:
+        return '"none"'
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
+        return str(float(value))
     if isinstance(value, (int, float)):
-        return repr(value)
+        # A subclass, such as a NumPy float, has a repr of its own.
+        return repr(int(value) if isinstance(value, int) else float(value))
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_value(item, path) for item in value)}]"
     if isinstance(value, Mapping):
-        pairs = (f"{_key(k)} = {_value(v, path)}" for k, v in value.items() if v is not None)
+        pairs = (f"{_key(k)} = {_value(v, path)}" for k, v in value.items())
         return f"{{{', '.join(pairs)}}}"
-    raise TypeError(f"{'.'.join(path)} is a {type(value).__name__}, which TOML cannot hold")
+    raise TypeError(
+        f"{'.'.join(path)} is a {type(value).__name__}; texts, numbers, booleans, lists and tables "
+        "can be written"
+    )

@@ -118,11 +118,6 @@ def _train(fabric: Fabric, recipe: Recipe, folder: Path, resumed: bool) -> bool:
     content = checkpoint.read(folder / CHECKPOINT)[1] if resumed else None
     parts = build_parts(recipe)
     recipe = parts.recipe
-    if fabric.is_global_zero:
-        # Not before all parts are built: a wrong recipe must not cost the run that it replaces.
-        if not resumed:
-            clear(folder)
-        write_config(folder, recipe)
     logs = Logs(
         folder,
         stdout(),
@@ -130,6 +125,11 @@ def _train(fabric: Fabric, recipe: Recipe, folder: Path, resumed: bool) -> bool:
         tensorboard=recipe.run.log == "tensorboard",
         first_epoch=content["progress"]["epoch"] if content else 0,
     )
+    if fabric.is_global_zero:
+        # Not before all parts are built: a wrong recipe must not cost the run that it replaces.
+        if not resumed:
+            clear(folder)
+        write_config(folder, recipe)
     loop = Loop(fabric, parts, folder, logs)
     if content:
         loop.resume(content)
