@@ -258,7 +258,8 @@ def _signature(
             continue
         if parameter.kind in _STARS and not variadic:
             raise ConfigError(
-                f"{getattr(target, '__name__', target)} declares *{parameter.name}; components "
+                f"{getattr(target, '__name__', target)} declares "
+                f"{_STARS[parameter.kind]}{parameter.name}; components "
                 "list their parameters one by one"
             )
         yield parameter

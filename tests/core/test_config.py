@@ -71,7 +71,7 @@ def test_models_are_frozen_and_made_once():
 def test_variable_parameters_are_refused():
     def loose(**kwargs: float) -> None: ...
 
-    with pytest.raises(ConfigError, match=r"loose declares \*kwargs; components list"):
+    with pytest.raises(ConfigError, match=r"loose declares \*\*kwargs; components list"):
         model_of(loose)
 
 

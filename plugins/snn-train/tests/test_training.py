@@ -156,6 +156,8 @@ def test_a_finished_run_is_not_overwritten_by_chance(tables: Tables, folder: Pat
         train(tables())
     assert train(tables(), ["run.overwrite=true", "train.epochs=2"])["epochs"] == 2
     assert len(rows(folder)) == 2
+    # The recipe that a run leaves behind gives it again, but never in its place.
+    assert tomllib.loads((folder / "config.toml").read_text())["run"]["overwrite"] is False
 
 
 def test_validation_chooses_the_network_that_is_tested(tables: Tables, folder: Path):

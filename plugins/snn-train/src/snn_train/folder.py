@@ -66,8 +66,9 @@ def existing(run: str | Path) -> Path:
 
 
 def write_config(folder: Path, recipe: Recipe) -> None:
-    """Writes ``config.toml``, a recipe that gives this run again."""
-    text = dumps(recipe.tables)
+    """Writes ``config.toml``, a recipe that gives this run again, but never in its place."""
+    tables = {**recipe.tables, "run": {**recipe.tables.get("run", {}), "overwrite": False}}
+    text = dumps(tables)
     write(folder / CONFIG, lambda aside: _text(aside, text))
 
 
