@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cache
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from torch import Tensor, nn
@@ -20,7 +23,11 @@ def fingerprint(module: nn.Module) -> tuple[tuple[Any, ...], bool]:
     shareable = True
     for part in module.modules():
         cls = type(part)
-        key += [cls, *(getattr(cls, name, None) for name in _HOOKS)]
+        key.append(cls)
+        for hook in (getattr(cls, name, None) for name in _HOOKS):
+            key.append(hook)
+            if isinstance(hook, FunctionType):
+                key += _outer_values(hook)
         for name, value in vars(part).items():
             if name.startswith("_"):
                 continue
@@ -31,6 +38,63 @@ def fingerprint(module: nn.Module) -> tuple[tuple[Any, ...], bool]:
             if tensor is not None:
                 key += [name, tensor.shape, tensor.dtype, tensor.requires_grad]
     return tuple(key), shareable
+
+
+def _outer_values(function: FunctionType) -> Iterator[Any]:
+    """Values of the globals and closures that a function and its helpers read, as they are now."""
+    names, cells = _outer_names(function)
+    for table, name in names:
+        yield _value(table.get(name))
+    for cell in cells:
+        yield _value(cell.cell_contents)
+
+
+@cache
+def _outer_names(
+    function: FunctionType,
+) -> tuple[tuple[tuple[dict[str, Any], str], ...], tuple[CellType, ...]]:
+    names: dict[tuple[int, str], tuple[dict[str, Any], str]] = {}
+    cells: list[CellType] = []
+    seen: set[FunctionType] = set()
+    stack = [function]
+    while stack:
+        current = stack.pop()
+        if current in seen or _is_library(current.__module__):
+            continue
+        seen.add(current)
+        cells += [cell for cell in current.__closure__ or () if _is_filled(cell)]
+        found: list[Any] = [cell.cell_contents for cell in cells]
+        table, mentioned = current.__globals__, set(_mentioned(current.__code__))
+        for name in mentioned & table.keys():
+            names[id(table), name] = table, name
+            found.append(table[name])
+        for module in found:
+            if isinstance(module, ModuleType) and not _is_library(module.__name__):
+                inside = vars(module)
+                names |= {(id(inside), n): (inside, n) for n in mentioned & inside.keys()}
+                found += [inside[n] for n in mentioned & inside.keys()]
+        stack += [value for value in found if isinstance(value, FunctionType)]
+    return tuple(names.values()), tuple(cells)
+
+
+def _mentioned(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _mentioned(constant)
+
+
+def _is_library(module: str | None) -> bool:
+    # Library code is known by its version, which does not change while a process runs.
+    return (module or "").partition(".")[0] in ("torch", "snncore", "math", "numpy", "builtins")
+
+
+def _is_filled(cell: CellType) -> bool:
+    try:
+        _ = cell.cell_contents
+    except ValueError:
+        return False
+    return True
 
 
 class _Identity:

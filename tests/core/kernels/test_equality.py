@@ -279,6 +279,41 @@ def test_a_method_replaced_on_the_class_is_seen():
     assert net(x).sum() == 6
 
 
+LEAK = 0.5
+
+
+def leak_of_the_module():
+    return LEAK
+
+
+def test_a_changed_global_or_closure_is_seen(monkeypatch):
+    inner = 0.5
+
+    class Global(Neuron):
+        def charge(self, x, v):
+            return LEAK * v + x
+
+    class Helper(Neuron):
+        def charge(self, x, v):
+            return leak_of_the_module() * v + x
+
+    class Closure(Neuron):
+        def charge(self, x, v):
+            return inner * v + x
+
+    x = torch.full((2, 3), 0.25)
+    for cls in (Global, Helper, Closure):
+        net = cls()
+        net(x), net(x)
+        assert net.v.unique().tolist() == [0.375]
+    inner = 0.25
+    monkeypatch.setitem(Global.charge.__globals__, "LEAK", 0.25)
+    for cls in (Global, Helper, Closure):
+        net = cls()
+        net(x), net(x)
+        assert net.v.unique().tolist() == [0.3125], cls
+
+
 def test_frozen_and_unfrozen_parameters():
     net = Leaky(tau=nn.Parameter(torch.tensor(1.5)), step_mode="m")
     x = torch.rand(4, 2, 3)
