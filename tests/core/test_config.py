@@ -20,9 +20,10 @@ class Sample:
         rate: Annotated[float, Ge(0), Lt(1)] = 0.5,
         mode: Literal["a", "b"] = "a",
         size: Annotated[Numeric, Ge(0)] | None = None,
+        name: str | None = None,
     ) -> None:
         check_numeric(type(self), "tau", tau)
-        self.tau, self.rate, self.mode, self.size = tau, rate, mode, size
+        self.tau, self.rate, self.mode, self.size, self.name = tau, rate, mode, size, name
 
 
 def test_values_are_validated_against_the_signature():
@@ -41,7 +42,7 @@ def test_values_are_validated_against_the_signature():
         ({"rate": 1.0}, "x: rate: input should be less than 1, got 1.0"),
         ({"mode": "c"}, "x: mode: input should be 'a' or 'b', got 'c'"),
         ({"taw": 2.0}, r"x: unknown parameter 'taw' \(did you mean 'tau'\?\)"),
-        ({"zzz": 2.0}, r"unknown parameter 'zzz' \(known are tau, rate, mode, size\)"),
+        ({"zzz": 2.0}, r"unknown parameter 'zzz' \(known are tau, rate, mode, size, name\)"),
         ({"tau": 0, "zzz": 1}, "tau must be > 1, got 0; unknown parameter 'zzz'"),
     ],
 )
@@ -148,7 +149,7 @@ def test_config_of_says_what_is_missing():
 
 
 def test_the_text_none_stands_for_none_where_that_may_be():
-    assert snn.build("neuron", "lif", v_reset="none").v_reset is None
-    assert snn.build("neuron", "lif", backend="none").backend is None
+    assert validate(Sample, {"size": "none"}, "x") == {"size": None}
+    assert validate(Sample, {"name": "none"}, "x") == {"name": None}
     with pytest.raises(ConfigError, match=r"tau must be a number, .*, got 'none'"):
-        snn.build("neuron", "lif", tau="none")
+        validate(Sample, {"tau": "none"}, "x")
