@@ -73,7 +73,6 @@ def test_ctrl_c_stops_all_processes_and_resume_goes_on(tmp_path: Path):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
-    assert f"Interrupted: interrupted, and saved; to go on, type: snn train --resume {folder}" in (
-        errors
-    )
+    ending = f"Interrupted: interrupted, and saved; to go on, type: snn train --resume {folder}"
+    assert ending in errors, errors
     assert not (folder / "result.json").exists()

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -68,10 +69,19 @@ def launch(fabric: Fabric, work: Callable[[Fabric], Answer]) -> Answer:
         return work(fabric)
     try:
         with _passing_on_interrupts():
-            return fabric.launch(work)
+            return fabric.launch(partial(_share, work=work))
     except ProcessException as error:
         last = str(error).strip().splitlines()[-1]
         raise TrainingError(f"process {error.error_index} of the run failed: {last}") from error
+
+
+def _share(fabric: Fabric, work: Callable[[Fabric], Answer]) -> Answer:
+    answer = work(fabric)
+    # A process that leaves first takes its connections with it, and gloo's threads in the others
+    # abort on that.
+    fabric.barrier()
+    torch.distributed.destroy_process_group()
+    return answer
 
 
 @contextmanager
