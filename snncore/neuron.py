@@ -13,7 +13,7 @@ from snncore.kernels.backends import Kernel, Plan, example_shape, preferred, rea
 from snncore.kernels.eager import EagerKernel
 from snncore.numeric import NumericModule
 from snncore.state.memory import MemoryModule, in_transform
-from snncore.state.unroll import Tensors, one_step
+from snncore.state.unroll import Tensors, arithmetic, one_step
 from snncore.step import StepMode
 from snncore.surrogate import Surrogate, as_surrogate
 
@@ -110,23 +110,16 @@ class Neuron(NumericModule, MemoryModule):
 
     def single(self, inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
         """One step on the chosen backend, in float32 or float64 arithmetic."""
-        kernel, wide, dtype = self._ready(inputs)
-        outputs, states = kernel.single(wide, states)
+        outputs, states = self._kernel(inputs[0]).single(inputs, states)
         self._record(tuple(states[i] for i in self._recorded()))
-        return tuple(y.to(dtype) for y in outputs), states
+        return outputs, states
 
     def sequence(self, inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
         """All steps on the chosen backend, in float32 or float64 arithmetic."""
-        kernel, wide, dtype = self._ready(inputs)
-        outputs, states, recorded = kernel.sequence(wide, states, self._recorded())
+        kernel = self._kernel(one_step(inputs[0]))
+        outputs, states, recorded = kernel.sequence(inputs, states, self._recorded())
         self._record(recorded)
-        return tuple(y.to(dtype) for y in outputs), states
-
-    def _ready(self, inputs: Tensors) -> tuple[Kernel, Tensors, torch.dtype]:
-        dtype = inputs[0].dtype
-        arithmetic = torch.float64 if dtype == torch.float64 else torch.float32
-        now = inputs[0] if self.step_mode == "s" else one_step(inputs[0])
-        return self._kernel(now), tuple(x.to(arithmetic) for x in inputs), dtype
+        return outputs, states
 
     def _kernel(self, x: Tensor) -> Kernel:
         wanted = preferred(self.backend)
@@ -134,7 +127,7 @@ class Neuron(NumericModule, MemoryModule):
             # A program that is exported must run elsewhere, where no kernel of this process is.
             if not torch.compiler.is_dynamo_compiling() or _exporting():
                 return EagerKernel(self)
-            place = self._choose_ahead(x.device.type, x.dtype == torch.float64, wanted)
+            place = self._choose_ahead(x.device.type, arithmetic(x.dtype), wanted)
             return EagerKernel(self) if place < 0 else list(self._kernels.values())[place]
         # A functional transform looks into the step, which a kernel hides.
         if wanted is None and in_transform():
@@ -144,13 +137,14 @@ class Neuron(NumericModule, MemoryModule):
     def _chosen(self, x: Tensor, wanted: str | None) -> tuple[Any, Kernel]:
         plan = Plan.of(self, x)
         key = (plan.key, wanted)
-        if key not in self._kernels:
-            self._kernels[key] = ready(plan, wanted)
-        return key, self._kernels[key]
+        found = self._kernels.get(key)
+        if found is None:
+            # Another thread may have chosen meanwhile; all go on with one kernel.
+            found = self._kernels.setdefault(key, ready(plan, wanted))
+        return key, found
 
-    def _choose_ahead(self, device: str, double: bool, wanted: str | None) -> int:
+    def _choose_ahead(self, device: str, dtype: torch.dtype, wanted: str | None) -> int:
         """Place of the kernel in ``_kernels``; -1 for the step itself, which is then compiled."""
-        dtype = torch.float64 if double else torch.float32
         x = torch.empty(example_shape(self), dtype=dtype, device=device)
         key, kernel = self._chosen(x, wanted)
         return -1 if isinstance(kernel, EagerKernel) else list(self._kernels).index(key)

@@ -314,7 +314,7 @@ class Rect(_Scaled):
         super().__init__(alpha, spiking=spiking)
 
     def derivative(self, x: Tensor) -> Tensor:
-        return torch.where(x.abs() * self.alpha < 0.5, self.alpha, 0.0).to(x.dtype)
+        return (x.abs() * self.alpha < 0.5).to(x.dtype) * self.alpha
 
     def primitive(self, x: Tensor) -> Tensor:
         return (self.alpha * x + 0.5).clamp(0.0, 1.0)

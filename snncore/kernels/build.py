@@ -28,6 +28,8 @@ FLAGS = (
     "-ffp-contract=off",
     "-fno-math-errno",
     "-fno-trapping-math",
+    # Integers wrap as torch's do.
+    "-fwrapv",
     "-fopenmp",
     "-fPIC",
 )

@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import fx
+from torch import Tensor, fx
 from torch.utils._pytree import tree_flatten
 
-from snncore.kernels.ir import Node, Program
-from snncore.kernels.lowering import rules
+from snncore.kernels.ir import Kind, Node, Program
+from snncore.kernels.lowering import MOVES, SELECTS, rules
 from snncore.kernels.trace import Trace, Unsupported, tensors_of, trace
 from snncore.state.memory import MemoryModule
 
 aten = torch.ops.aten
+
+KINDS: dict[torch.dtype, Kind] = {torch.bool: "b", torch.int32: "i", torch.int64: "l"}
+"""The kinds of what is no float."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +60,17 @@ def capture(module: MemoryModule, shape: torch.Size, dtype: torch.dtype) -> Capt
         dtype: of the arithmetic.
     Raises: Unsupported naming the operation and the user's line.
     """
-    return _Split(trace(module, shape, dtype), module, shape).result()
+    return _Split(trace(module, shape, dtype), module, shape, dtype).result()
 
 
 class _Split:
     """Sorts the nodes of a joint graph into prologue, program and epilogue."""
 
-    def __init__(self, found: Trace, module: MemoryModule, shape: torch.Size) -> None:
+    def __init__(
+        self, found: Trace, module: MemoryModule, shape: torch.Size, dtype: torch.dtype
+    ) -> None:
         self.graph, self.learned, self.lines = found.graph, found.learned, found.lines
-        self.shape = shape
+        self.shape, self.dtype = shape, dtype
         self.program = Program()
         self.rules = rules(self.program)
         self.scalar: dict[fx.Node, Node] = {}
@@ -163,47 +168,90 @@ class _Split:
 
     def _lower(self, node: fx.Node) -> Node:
         packet = self._packet(node)
-        shape = node.meta["val"].shape
+        found: Tensor = node.meta["val"]
+        kind = self._kind(found.dtype, node)
         if packet is aten._to_copy:
-            source = self._node(node.args[0])
-            if node.meta["val"].dtype == torch.bool:
-                return self.program.op("ne", self.program.op("float", source), self._node(0.0))
-            return self.program.op("float", source)
+            return self.program.cast(self._node(node.args[0]), kind)
         if packet is aten.full_like:
-            return self._node(node.args[1])
+            return self.program.cast(self._node(node.args[1], kind), kind)
         if packet in (aten.zeros_like, aten.ones_like):
-            return self._node(0.0 if packet is aten.zeros_like else 1.0)
+            return self.program.cast(self._node(int(packet is aten.ones_like), kind), kind)
         rule = self.rules.get(packet)
-        if rule is None or shape != self.shape:
-            what = "is not pointwise" if rule is None else f"changes the shape to {list(shape)}"
+        if rule is None or found.shape != self.shape:
+            what = "is not pointwise"
+            if rule is not None:
+                what = f"changes the shape to {list(found.shape)}"
             raise Unsupported(f"{node.target} {what}{self._line(node)}")
-        # What only moves values has further arguments that are no values.
-        moves = packet in (aten.expand, aten.view, aten.clone)
-        given = node.args[:1] if moves else node.args
-        arguments = [None if a is None else self._node(a) for a in given]
-        options = {} if moves else {k: self._node(v) for k, v in node.kwargs.items()}
+        given = node.args[:1] if packet in MOVES else node.args
+        options = {} if packet in MOVES else node.kwargs
+        common = self._common(node, [*given[packet in SELECTS :], *options.values()])
+        arguments = [self._argument(a, common) for a in given]
+        if packet in SELECTS:
+            arguments[0] = self._argument(given[0], "b")
         try:
-            return rule(*arguments, **options)
+            result = rule(*arguments, **{k: self._argument(v, common) for k, v in options.items()})
         except TypeError as error:
             raise Unsupported(f"{node.target} is used with options{self._line(node)}") from error
+        except ValueError as error:
+            raise Unsupported(f"{node.target} {error}{self._line(node)}") from error
+        return self.program.cast(result, kind)
 
-    def _node(self, value: Any) -> Node:
-        """The scalar node of an fx node or number; a parameter's value becomes an input."""
+    def _argument(self, value: Any, kind: Kind) -> Any:
+        if value is None or isinstance(value, str):
+            return value
+        return self.program.cast(self._node(value, kind), kind)
+
+    def _common(self, node: fx.Node, values: Sequence[Any]) -> Kind:
+        """The kind that torch promotes the values to."""
+        like = [self._value(v) if isinstance(v, fx.Node) else v for v in values]
+        first, *others = [v for v in like if isinstance(v, (Tensor, int, float))]
+        # Beside the first, only clamp takes two; its bounds are of one kind.
+        return self._kind(torch.result_type(first, others[0] if others else first), node)
+
+    def _kind(self, dtype: torch.dtype, node: fx.Node) -> Kind:
+        if dtype in KINDS:
+            return KINDS[dtype]
+        if not dtype.is_floating_point:
+            raise Unsupported(
+                f"{node.target} computes in {dtype}{self._line(node)}; integers of a step are "
+                "int32 or int64"
+            )
+        if dtype != self.dtype:
+            raise Unsupported(
+                f"{node.target} computes in {dtype}{self._line(node)}, in a step that runs in "
+                f"{self.dtype}"
+            )
+        return "f"
+
+    def _node(self, value: Any, kind: Kind = "f") -> Node:
+        """The scalar node of an fx node or number; a parameter's value becomes an input.
+
+        Args:
+            kind: of a number.
+        """
         if isinstance(value, (int, float)):
-            return self.program.const(float(value))
+            return self.program.const(int(value) if isinstance(value, bool) else value, kind)
         if not isinstance(value, fx.Node):
             raise Unsupported(f"a step may not depend on {value!r}")
         if value in self.scalar:
             return self.scalar[value]
         if value in self.late:
             raise Unsupported("a value of the step depends on a sum over neurons")
+        dtype = self._value(value).dtype
+        # Floats of any width are read in that of the arithmetic.
+        own = "f" if dtype.is_floating_point else self._kind(dtype, value)
         constant = _constant(value)
         if constant is not None:
-            return self.program.const(constant)
+            return self.program.const(constant, own)
         if value not in self.read:
             self.read.append(value)
-        self.scalar[value] = self.program.input("param", self.read.index(value))
+        self.scalar[value] = self.program.input("param", self.read.index(value), own)
         return self.scalar[value]
+
+    def _value(self, node: fx.Node) -> Tensor:
+        if node.op == "get_attr":
+            return getattr(self.graph, str(node.target))
+        return node.meta["val"]
 
     def _part(self, wanted: Sequence[fx.Node | None], given: Sequence[fx.Node]) -> fx.GraphModule:
         """The torch graph from parameters and ``given`` to ``wanted``."""
@@ -228,9 +276,9 @@ class _Split:
         return fx.GraphModule(self.graph, part)
 
 
-def _constant(node: fx.Node) -> float | None:
+def _constant(node: fx.Node) -> float | int | None:
     target = getattr(node.target, "overloadpacket", node.target)
     if target in (aten.scalar_tensor, aten.full):
         value = node.args[-1] if target is aten.full else node.args[0]
-        return float(value) if isinstance(value, (int, float)) else None
+        return value if isinstance(value, (int, float)) else None
     return None

@@ -2,73 +2,86 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
+from torch import Tensor
 
-from snncore.errors import BackendError, NotSupported
-from snncore.kernels import build, function, ops
+from snncore.errors import BackendError
+from snncore.kernels import build, pool
 from snncore.kernels.backends import Plan
-from snncore.kernels.capture import capture
-from snncore.kernels.fingerprint import fingerprint
-from snncore.kernels.program import CpuProgram
-from snncore.kernels.trace import Unsupported, tensors_of
-from snncore.state.memory import MemoryModule, in_transform
-from snncore.state.unroll import Tensors
+from snncore.kernels.capture import Captured
+from snncore.kernels.compiled import CompiledKernel
+from snncore.kernels.emit import cpp
+from snncore.kernels.emit.passes import Variant
+from snncore.kernels.emit.slots import Source
+from snncore.kernels.program import AGAIN, KEEP, MARKS, Launch
+from snncore.kernels.trace import Unsupported
+from snncore.state.unroll import arithmetic
 
-_shared: dict[Any, CpuProgram] = {}
+_SCRATCH = 256 * 1024
+_GRAIN = 32768
 
 
-class CppKernel:
-    """A module's step as compiled loops over time and neurons.
+class CppTarget:
+    """The CPU, in C++ with OpenMP.
 
-    What was captured is looked up at every call by the values that the step depends on, so a
-    changed hyper-parameter, method or shape is captured anew.
+    Args:
+        stretch: time steps between two marks.
     """
 
-    def __init__(self, module: MemoryModule) -> None:
-        self.module = module
-        self.handle = ops.register(self)
-        self._own: dict[Any, CpuProgram] = {}
+    name = "cpp"
+    ways: tuple[str, ...] = (AGAIN, MARKS, KEEP)
 
-    def program(self, shape: torch.Size, dtype: torch.dtype) -> CpuProgram:
-        """The captured step for one shape.
+    def __init__(self, stretch: int = 64) -> None:
+        self.stretch = stretch
 
-        Raises: Unsupported when the step cannot become a kernel.
-        """
-        parts, shareable = fingerprint(self.module)
-        key = (parts, shape, dtype)
-        store = _shared if shareable else self._own
-        if key not in store:
-            store[key] = CpuProgram(capture(self.module, shape, dtype), shape, dtype)
-        return store[key]
+    def forward(self, captured: Captured, variant: Variant) -> Source:
+        """See :class:`snncore.kernels.program.Target`."""
+        return cpp.forward(captured, variant)
 
-    def single(self, inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
-        """See :class:`snncore.kernels.backends.Kernel`."""
-        outputs, states, _ = self.sequence(tuple(x.unsqueeze(0) for x in inputs), states, ())
-        return tuple(y.squeeze(0) for y in outputs), states
+    def backward(self, captured: Captured, variant: Variant) -> Source:
+        """See :class:`snncore.kernels.program.Target`."""
+        return cpp.backward(captured, variant)
 
-    def sequence(
-        self, inputs: Tensors, states: Tensors, record: Sequence[int]
-    ) -> tuple[Tensors, Tensors, Tensors]:
-        """See :class:`snncore.kernels.backends.Kernel`."""
-        compiling = torch.compiler.is_compiling()
-        if not compiling and in_transform():
-            raise NotSupported(
-                "backend 'cpp' cannot run inside vmap, grad and other torch.func transforms, nor "
-                "in forward-mode differentiation; leave backend=None, or say backend='eager'"
+    def load(self, source: Source, *, double: bool) -> Callable[[Launch], None]:
+        """See :class:`snncore.kernels.program.Target`."""
+        function = build.load(source.text)
+        numbers = (ctypes.c_double * max(len(source.constants), 1))(*source.constants)
+
+        def run(launch: Launch) -> None:
+            steps, count = launch.steps, launch.count
+            # Waking threads costs more than small work; torch's own grain is of this size.
+            threads = max(1, min(torch.get_num_threads(), steps * count // _GRAIN))
+            tile = _tile(count, threads, launch.stretch * source.scratch)
+            dims = [steps, count, tile, threads, launch.stretch]
+            pointers: list[int | None] = []
+            for array, first, second in launch.arrays:
+                dims += (first, second)
+                pointers.append(None if array is None else array.data_ptr())
+            function(
+                (ctypes.c_int64 * len(dims))(*dims),
+                (ctypes.c_void_p * len(pointers))(*pointers),
+                numbers,
             )
-        # A compiler sees an operation of torch and looks no further.
-        road = ops if compiling else function
-        params = list(tensors_of(self.module).values())
-        return road.unroll(self.handle, inputs, states, params, record, self.module.outputs)
+
+        return run
+
+    def empty(self, shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+        """See :class:`snncore.kernels.program.Target`."""
+        return pool.empty(shape, dtype)
+
+    def way(self, steps: int | None) -> str:
+        """See :class:`snncore.kernels.program.Target`."""
+        return AGAIN
 
 
 class CppBackend:
-    """Runs pointwise steps in float32 and float64 on the CPU."""
+    """Runs pointwise steps on the CPU."""
 
     priority: ClassVar[int] = 10
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
@@ -86,14 +99,16 @@ class CppBackend:
         if plan.device.type != "cpu":
             return f"it runs on the CPU, the input is on {plan.device.type}"
         try:
-            CppKernel(plan.module).program(plan.shape, _arithmetic(plan.dtype))
+            self.compile(plan)
         except Unsupported as error:
             return str(error)
         return None
 
-    def compile(self, plan: Plan) -> CppKernel:
-        """Binds the module; programs are captured per shape."""
-        return CppKernel(plan.module)
+    def compile(self, plan: Plan) -> CompiledKernel:
+        """Binds the module; programs are captured per shape, the plan's first."""
+        kernel = CompiledKernel(plan.module, CppTarget())
+        kernel.program(plan.shape, arithmetic(plan.dtype))
+        return kernel
 
 
 @cache
@@ -111,5 +126,14 @@ def _trial() -> str | None:
     return None
 
 
-def _arithmetic(dtype: torch.dtype) -> torch.dtype:
-    return torch.float64 if dtype == torch.float64 else torch.float32
+def _tile(count: int, threads: int, scratch: int) -> int:
+    """Neurons of one tile.
+
+    Args:
+        scratch: numbers that a neuron needs for what is computed again.
+    """
+    share = -(-count // threads)
+    tile = min(cpp.MAX_TILE, max(256, -(-share // 64) * 64))
+    if scratch:
+        tile = min(tile, max(64, _SCRATCH // (4 * scratch) // 64 * 64))
+    return tile

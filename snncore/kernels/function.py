@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from snncore.kernels import ops
+from snncore.kernels.program import AGAIN
 from snncore.state.unroll import Tensors
 
 
@@ -23,12 +24,11 @@ def unroll(
     params: Sequence[Tensor],
     record: Sequence[int],
     outputs: int,
-    *,
-    keep: bool = False,
+    way: str,
 ) -> tuple[Tensors, Tensors, Tensors]:
     """As :func:`snncore.kernels.ops.unroll`."""
     counts = (len(xs), len(states), len(params))
-    found = _Unroll.apply(handle, list(record), keep, counts, *xs, *states, *params)
+    found = _Unroll.apply(handle, list(record), way, counts, *xs, *states, *params)
     return ops.divide(found, outputs, len(states), len(record))
 
 
@@ -38,16 +38,18 @@ class _Unroll(torch.autograd.Function):
         ctx: Any,
         handle: int,
         record: list[int],
-        keep: bool,
+        way: str,
         counts: tuple[int, int, int],
         *tensors: Tensor,
     ) -> Tensors:
         first, second = counts[0], counts[0] + counts[1]
         inputs = list(tensors[:first]), list(tensors[first:second]), list(tensors[second:])
         train = any(ctx.needs_input_grad)
-        found = ops.forward(*inputs, handle, record, keep and train)
+        found = ops.forward(*inputs, handle, record, way if train else AGAIN)
         if train:
-            ops.remember(ctx, (*inputs, handle, record, keep), found)
+            ops.remember(ctx, (*inputs, handle, record, way), found)
+            # A backward may come when the neuron itself is gone.
+            ctx.owner = ops.owner(handle)
             ctx.mark_non_differentiable(*found[ctx.ends :])
         return tuple(found)
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Kind: TypeAlias = Literal["f", "b"]
+Kind: TypeAlias = Literal["f", "b", "i", "l"]
+"""Of a value: a float of the arithmetic's type, a flag, an int32, an int64."""
 
 COMPARE = frozenset({"gt", "ge", "lt", "le", "eq", "ne"})
 LOGIC = frozenset({"and", "or", "xor", "not"})
@@ -39,8 +40,13 @@ UNARY = frozenset(
         "sign",
     }
 )
-SELECT = frozenset({"where", "float"})
-OPERATIONS = COMPARE | LOGIC | ARITHMETIC | UNARY | SELECT
+SELECT = frozenset({"where"})
+# Conversions by what they give.
+CASTS: dict[str, Kind] = {"float": "f", "int": "i", "long": "l"}
+# Of integers alone; the second argument is a constant. ``quotient`` rounds toward zero as C does,
+# ``floor_quotient`` down, and ``remainder`` has the sign of the divisor.
+INTEGER = frozenset({"quotient", "floor_quotient", "remainder", "shl", "shr"})
+OPERATIONS = COMPARE | LOGIC | ARITHMETIC | UNARY | SELECT | INTEGER | CASTS.keys()
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +63,7 @@ class Node:
     op: str
     args: tuple[Node, ...] = ()
     kind: Kind = "f"
-    value: float = 0.0
+    value: float | int = 0.0
     role: str = ""
     place: int = 0
 
@@ -74,25 +80,34 @@ class Program:
         op: str,
         args: tuple[Node, ...] = (),
         kind: Kind = "f",
-        value: float = 0.0,
+        value: float | int = 0.0,
         role: str = "",
         place: int = 0,
     ) -> Node:
         # repr tells 0.0 from -0.0 and makes NaN equal to itself.
-        key = (op, tuple(arg.index for arg in args), repr(value), role, place)
+        key = (op, tuple(arg.index for arg in args), kind, repr(value), role, place)
         if key not in self._known:
             node = Node(len(self.nodes), op, args, kind, value, role, place)
             self.nodes.append(node)
             self._known[key] = node
         return self._known[key]
 
-    def input(self, role: str, place: int) -> Node:
+    def input(self, role: str, place: int, kind: Kind = "f") -> Node:
         """A value that the kernel is given."""
-        return self._make("in", role=role, place=place)
+        return self._make("in", kind=kind, role=role, place=place)
 
-    def const(self, value: float) -> Node:
-        """A constant."""
-        return self._make("const", value=float(value))
+    def const(self, value: float | int, kind: Kind = "f") -> Node:
+        """A constant; a number that is no integer stays a float."""
+        whole = kind in "il" and isinstance(value, int)
+        return self._make("const", (), kind if whole else "f", value if whole else float(value))
+
+    def cast(self, node: Node, kind: Kind) -> Node:
+        """``node`` as a value of another kind."""
+        if node.kind == kind:
+            return node
+        if kind == "b":
+            return self.op("ne", node, self.const(0, node.kind))
+        return self.op(next(name for name, gives in CASTS.items() if gives == kind), node)
 
     def op(self, name: str, *args: Node) -> Node:
         """An operation, after exact simplification.
@@ -104,14 +119,13 @@ class Program:
         simpler = self._simplify(name, args)
         if simpler is not None:
             return simpler
-        kind: Kind = "b" if name in COMPARE or name in LOGIC else "f"
-        if name == "where" and args[1].kind == "b":
-            kind = "b"
-        return self._make(name, args, kind)
+        return self._make(name, args, _kind(name, args))
 
     def _simplify(self, name: str, args: tuple[Node, ...]) -> Node | None:
-        if name == "float" and args[0].kind == "f":
+        if CASTS.get(name) == args[0].kind:
             return args[0]
+        if name in CASTS and args[0].op == "const" and args[0].kind != "b":
+            return self._constant(args[0], CASTS[name])
         if name == "mul" and _is(args[1], 1.0):
             return args[0]
         if name == "mul" and _is(args[0], 1.0):
@@ -129,6 +143,12 @@ class Program:
         if name == "pow" and _is(args[1], 2.0):
             return self.op("mul", args[0], args[0])
         return None
+
+    def _constant(self, node: Node, kind: Kind) -> Node | None:
+        if kind == "f":
+            return self.const(float(node.value))
+        # What a compiler makes of a NaN or of what is out of range stays its own matter.
+        return self.const(int(node.value), kind) if abs(node.value) < 2**31 else None
 
 
 def needed(roots: Iterable[Node], known: Iterable[Node] = ()) -> list[Node]:
@@ -152,3 +172,11 @@ def inputs(nodes: Iterable[Node], role: str) -> Iterator[Node]:
 
 def _is(node: Node, value: float) -> bool:
     return node.op == "const" and node.value == value
+
+
+def _kind(name: str, args: tuple[Node, ...]) -> Kind:
+    if name in COMPARE:
+        return "b"
+    if name in CASTS:
+        return CASTS[name]
+    return args[1].kind if name == "where" else args[0].kind

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from snncore.errors import BackendError, NotSupported
-from snncore.kernels.program import CpuProgram
-from snncore.state.unroll import Tensors
+from snncore.kernels.emit.slots import dtype_of
+from snncore.kernels.layout import Layout
+from snncore.kernels.program import Program
+from snncore.state.unroll import Tensors, arithmetic
 
 _owners: WeakValueDictionary[int, Any] = WeakValueDictionary()
 _handles = itertools.count(1)
@@ -35,8 +37,7 @@ def unroll(
     params: Sequence[Tensor],
     record: Sequence[int],
     outputs: int,
-    *,
-    keep: bool = False,
+    way: str,
 ) -> tuple[Tensors, Tensors, Tensors]:
     """All time steps: output sequences, final states, recorded state sequences.
 
@@ -45,10 +46,10 @@ def unroll(
         xs, states, params: input sequences, initial states, parameters and buffers.
         record: states whose sequence is wanted.
         outputs: how many outputs the step has.
-        keep: keep values for the backward instead of computing them again there.
+        way: what is left for the backward.
     """
     found = torch.ops.snncore.unroll(
-        list(xs), list(states), list(params), handle, list(record), keep
+        list(xs), list(states), list(params), handle, list(record), way
     )
     return divide(found, outputs, len(states), len(record))
 
@@ -63,23 +64,31 @@ def divide(
 
 _library = torch.library.Library("snncore", "DEF")
 _library.define(
-    "unroll(Tensor[] xs, Tensor[] states, Tensor[] params, int handle, int[] record, bool keep)"
+    "unroll(Tensor[] xs, Tensor[] states, Tensor[] params, int handle, int[] record, str way)"
     " -> Tensor[]"
 )
 _library.define(
     "unroll_backward(Tensor[] xs, Tensor[] states, Tensor[] params, Tensor[] kept,"
-    " Tensor?[] grads, int handle, int[] record, bool[] wants, int[] learned) -> Tensor[]"
+    " Tensor?[] grads, int handle, int[] record, bool[] wants, int[] learned, str way) -> Tensor[]"
 )
 
 
-def _program(handle: int, x: Tensor) -> CpuProgram:
-    owner = _owners.get(handle)
-    if owner is None:
+def owner(handle: int) -> Any:
+    """The kernel behind a handle.
+
+    Raises: BackendError when it is gone.
+    """
+    found = _owners.get(handle)
+    if found is None:
         raise BackendError(
             "the neuron behind a compiled kernel is gone; keep the network alive as long as what "
             "was compiled from it"
         )
-    return owner.program(x.shape[1:], x.dtype)
+    return found
+
+
+def _program(handle: int, x: Tensor) -> Program:
+    return owner(handle).program(x.shape[1:], arithmetic(x.dtype))
 
 
 def forward(
@@ -88,12 +97,12 @@ def forward(
     params: list[Tensor],
     handle: int,
     record: list[int],
-    keep: bool,
+    way: str,
 ) -> list[Tensor]:
-    """Outputs, final states, recorded sequences, and what is kept for the backward."""
+    """Outputs, final states, recorded sequences, and what is left for the backward."""
     program = _program(handle, xs[0])
-    outs, finals, rows, kept = program.forward(xs, states, params, tuple(record), keep)
-    return [*outs, *finals, *rows, *kept]
+    outs, finals, rows, left = program.forward(xs, states, params, tuple(record), way)
+    return [*outs, *finals, *rows, *left]
 
 
 def _forward_shapes(
@@ -102,15 +111,17 @@ def _forward_shapes(
     params: list[Tensor],
     handle: int,
     record: list[int],
-    keep: bool,
+    way: str,
 ) -> list[Tensor]:
-    outputs = _owners[handle].module.outputs
-    kinds = _kinds(handle, xs[0]) if keep else []
+    x, wide = xs[0], arithmetic(xs[0].dtype)
     return [
-        *(_like(xs[0]) for _ in range(outputs)),
-        *(_like(state) for state in states),
-        *(_like(xs[0]) for _ in record),
-        *(_like(xs[0], torch.uint8 if kind == "b" else None) for kind in kinds),
+        *(_like(x, x.dtype, x.shape[0]) for _ in range(owner(handle).module.outputs)),
+        *(_like(x, wide) for _ in states),
+        *(_like(x, wide, x.shape[0]) for _ in record),
+        *(
+            _like(x, dtype_of(kind, wide), rows)
+            for rows, kind in owner(handle).left(way, x.shape[0], wide)
+        ),
     ]
 
 
@@ -118,31 +129,31 @@ def backward(
     xs: list[Tensor],
     states: list[Tensor],
     params: list[Tensor],
-    kept: list[Tensor],
+    left: list[Tensor],
     grads: list[Tensor | None],
     handle: int,
     record: list[int],
     wants: list[bool],
     learned: list[int],
+    way: str,
 ) -> list[Tensor]:
     """Gradients of the wanted inputs, of the initial states, and of the learned parameters."""
     program = _program(handle, xs[0])
-    steps = xs[0].shape[0]
     outputs = len(grads) - len(states) - len(record)
     traces = {
-        place: torch.zeros_like(xs[0]) if grad is None else grad
+        place: torch.zeros_like(xs[0], dtype=program.dtype) if grad is None else grad
         for place, grad in zip(record, grads[outputs + len(states) :], strict=True)
     }
     gxs, gstarts, gparams = program.backward(
         xs,
         states,
         params,
-        kept,
+        left,
         grads[:outputs],
         grads[outputs : outputs + len(states)],
         traces,
         tuple(wants),
-        steps,
+        way,
     )
     found: list[Tensor] = [
         torch.zeros_like(x) if g is None else g
@@ -160,42 +171,34 @@ def _backward_shapes(
     xs: list[Tensor],
     states: list[Tensor],
     params: list[Tensor],
-    kept: list[Tensor],
+    left: list[Tensor],
     grads: list[Tensor | None],
     handle: int,
     record: list[int],
     wants: list[bool],
     learned: list[int],
+    way: str,
 ) -> list[Tensor]:
+    first = xs[0]
     return [
-        *(_like(x) for x, want in zip(xs, wants, strict=True) if want),
-        *(_like(state) for state in states),
-        *(_like(params[place]) for place in learned),
+        *(_like(first, x.dtype, x.shape[0]) for x, want in zip(xs, wants, strict=True) if want),
+        *(_like(first, arithmetic(first.dtype)) for _ in states),
+        *(torch.empty_like(params[place]) for place in learned),
     ]
 
 
-def _kinds(handle: int, x: Tensor) -> list[str]:
-    """What is kept, which does not depend on the shape; so any size stands for a symbolic one."""
-    shape = torch.Size([_concrete(size) for size in x.shape[1:]])
-    return [node.kind for node in _owners[handle].program(shape, x.dtype).kept]
-
-
-def _concrete(size: Any) -> int:
-    return size if isinstance(size, int) else int(size.node.hint or 2)
-
-
-def _like(tensor: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    return tensor.new_empty(tensor.shape, dtype=dtype or tensor.dtype)
+def _like(x: Tensor, dtype: torch.dtype, steps: Any = None) -> Tensor:
+    return Layout.of(x).empty(lambda shape: x.new_empty(shape, dtype=dtype), steps)
 
 
 def remember(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
     """Saves what :func:`differentiate` needs."""
-    xs, states, params, ctx.handle, ctx.record, keep = inputs
+    xs, states, params, ctx.handle, ctx.record, ctx.way = inputs
     ctx.counts = (len(xs), len(states), len(params))
-    ctx.ends = _owners[ctx.handle].module.outputs + len(states) + len(ctx.record)
+    ctx.ends = owner(ctx.handle).module.outputs + len(states) + len(ctx.record)
     # Without it torch would fill gradients of zero for what was kept.
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(*xs, *states, *params, *(output[ctx.ends :] if keep else ()))
+    ctx.save_for_backward(*xs, *states, *params, *output[ctx.ends :])
     ctx.wants = [x.requires_grad for x in xs]
     ctx.learned = [i for i, p in enumerate(params) if p.requires_grad]
 
@@ -207,7 +210,7 @@ def differentiate(
     first, second, third = itertools.accumulate(ctx.counts)
     saved = list(ctx.saved_tensors)
     xs, states, params = saved[:first], saved[first:second], saved[second:third]
-    wanted = (ctx.handle, ctx.record, ctx.wants, ctx.learned)
+    wanted = (ctx.handle, ctx.record, ctx.wants, ctx.learned, ctx.way)
     found = backward(xs, states, params, saved[third:], grads[: ctx.ends], *wanted)
     gxs: list[Tensor | None] = [None] * len(xs)
     gparams: list[Tensor | None] = [None] * len(params)
@@ -232,8 +235,9 @@ def refuse(ctx: Any, grads: list[Tensor | None]) -> tuple[Any, ...]:
     )
 
 
-_library.impl("unroll", forward, "CPU")
-_library.impl("unroll_backward", backward, "CPU")
+for _device in ("CPU", "CUDA"):
+    _library.impl("unroll", forward, _device)
+    _library.impl("unroll_backward", backward, _device)
 torch.library.register_fake("snncore::unroll", _forward_shapes, lib=_library)
 torch.library.register_fake("snncore::unroll_backward", _backward_shapes, lib=_library)
 torch.library.register_autograd(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from snncore.kernels.backends import Plan, choose, preferred
-from snncore.kernels.cpp import CppKernel
+from snncore.kernels.compiled import CompiledKernel
 from snncore.kernels.ir import Node
 from snncore.registry import label
 from snncore.state.memory import MemoryModule
 from snncore.state.pure import step_inputs
+from snncore.state.unroll import arithmetic
 from snncore.state.walks import memory_modules
 
 
@@ -78,7 +78,7 @@ def _row(path: str, module: MemoryModule, x: Tensor) -> LayerPlan:
     asked = Plan.of(module, x)
     choice = choose(asked, preferred(named))
     kernel = choice.backend.compile(asked)
-    if not isinstance(kernel, CppKernel):
+    if not isinstance(kernel, CompiledKernel):
         return LayerPlan(
             path,
             label(module),
@@ -88,7 +88,7 @@ def _row(path: str, module: MemoryModule, x: Tensor) -> LayerPlan:
             "keep",
             "autograd keeps what each of its operations asks for",
         )
-    wide = torch.float64 if x.dtype == torch.float64 else torch.float32
+    wide = arithmetic(x.dtype)
     saves = kernel.program(x.shape, wide).saves
     size = sum(1 if node.kind == "b" else wide.itemsize for node in saves if node.role != "x")
     return LayerPlan(

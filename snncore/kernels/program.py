@@ -2,60 +2,101 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from snncore.kernels import build, pool
 from snncore.kernels.capture import Captured
-from snncore.kernels.emit import cpp
-from snncore.kernels.emit.cpp import MAX_TILE, Variant
-from snncore.kernels.emit.slots import Slot, Source
+from snncore.kernels.emit.passes import Variant
+from snncore.kernels.emit.slots import HALVES, Format, Source, dtype_of
+from snncore.kernels.ir import Node
+from snncore.kernels.layout import Laid, Layout
 from snncore.kernels.saving import saved_values
 
-_SCRATCH = 256 * 1024
-_GRAIN = 32768
+KEEP, AGAIN, MARKS = "keep", "again", "marks"
+"""What a training forward leaves to the backward: all that it needs; nothing, so that the backward
+runs the forward again; or the states before every k-th step, from which it is run again."""
 
 
-@dataclass
-class _Loaded:
-    source: Source
-    function: Callable[..., Any]
-    numbers: Any
+@dataclass(frozen=True)
+class Launch:
+    """One run of a kernel.
+
+    Args:
+        steps, count: time steps, and neurons of one step.
+        stretch: time steps that are computed again at once.
+        arrays: of the source's slots.
+    """
+
+    steps: int
+    count: int
+    stretch: int
+    arrays: Sequence[Laid]
 
 
-class CpuProgram:
-    """The forward and backward kernels of one captured step on the CPU.
+class Target(Protocol):
+    """A kind of device, and a language for it."""
+
+    name: str
+    ways: tuple[str, ...]
+    """Which of :data:`KEEP`, :data:`AGAIN` and :data:`MARKS` it can do."""
+    stretch: int
+    """Time steps between two marks."""
+
+    def forward(self, captured: Captured, variant: Variant) -> Source:
+        """Prints the kernel forward in time."""
+        ...
+
+    def backward(self, captured: Captured, variant: Variant) -> Source:
+        """Prints the kernel backward in time."""
+        ...
+
+    def load(self, source: Source, *, double: bool) -> Callable[[Launch], None]:
+        """Compiles a source."""
+        ...
+
+    def empty(self, shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+        """Memory for a result."""
+        ...
+
+    def way(self, steps: int | None) -> str:
+        """What a training run of so many steps leaves; None for any number of steps."""
+        ...
+
+
+class Program:
+    """The forward and backward kernels of one captured step.
 
     Args:
         captured: the step.
         shape: of one time step.
         dtype: of the arithmetic.
+        target: what runs it.
     """
 
-    def __init__(self, captured: Captured, shape: torch.Size, dtype: torch.dtype) -> None:
-        self.captured, self.shape, self.dtype = captured, shape, dtype
-        self._variants: dict[object, _Loaded] = {}
+    def __init__(
+        self, captured: Captured, shape: torch.Size, dtype: torch.dtype, target: Target
+    ) -> None:
+        self.captured, self.shape, self.dtype, self.target = captured, shape, dtype, target
+        self._variants: dict[object, tuple[Source, Callable[[Launch], None]]] = {}
 
     @cached_property
-    def saves(self) -> tuple[Any, ...]:
-        """What a training forward keeps."""
+    def saves(self) -> tuple[Node, ...]:
+        """What the backward needs of a step: inputs, and values kept or computed again."""
         return saved_values(self.captured)
 
-    @property
-    def kept(self) -> tuple[Any, ...]:
-        """What of it needs memory."""
-        return tuple(node for node in self.saves if node.role != "x")
-
-    def values(self, params: Sequence[Tensor]) -> list[Tensor]:
-        """What the kernels read of the parameters."""
-        with torch.no_grad():
-            return [value.to(self.dtype) for value in self.captured.prologue(*params)]
+    def left(self, way: str, steps: Any) -> list[tuple[Any, Format]]:
+        """Rows and elements of what a training forward leaves to the backward."""
+        if way == KEEP:
+            return [(steps, node.kind) for node in self.saves if node.role != "x"]
+        if way == MARKS:
+            stretch = self.target.stretch
+            return [((steps + stretch - 1) // stretch, "f")] * self.captured.states
+        return []
 
     def forward(
         self,
@@ -63,22 +104,25 @@ class CpuProgram:
         states: Sequence[Tensor],
         params: Sequence[Tensor],
         traces: tuple[int, ...],
-        keep: bool,
+        way: str,
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
-        """Outputs, final states, state sequences, and what is kept for the backward."""
+        """Outputs, final states, state sequences, and what is left for the backward."""
         steps = xs[0].shape[0]
-        read = self.values(params)
+        read = self._read(params)
         variant = Variant(
-            saves=self.saves if keep else (),
+            saves=self.saves if way == KEEP else (),
+            marks=way == MARKS,
             traces=traces,
             scalars=tuple(value.numel() == 1 for value in read),
             double=self.dtype == torch.float64,
+            io=HALVES.get(xs[0].dtype, "f"),
         )
         outputs = len(self.captured.values) - self.captured.states
-        outs = [self._sequence(steps) for _ in range(outputs)]
-        finals = [pool.empty(self.shape, self.dtype) for _ in states]
-        rows = [self._sequence(steps) for _ in traces]
-        kept = [self._sequence(steps, node.kind) for node in variant.kept]
+        empty = self._allocator(xs[0])
+        outs = [empty(variant.io, steps) for _ in range(outputs)]
+        finals = [empty("f") for _ in states]
+        rows = [empty("f", steps) for _ in traces]
+        left = [empty(element, count) for count, element in self.left(way, steps)]
         arrays = {
             **_named("x", xs),
             **_named("start", states),
@@ -86,50 +130,63 @@ class CpuProgram:
             **_named("out", outs),
             **_named("final", finals),
             **{("trace", i): row for i, row in zip(traces, rows, strict=True)},
-            **_named("save", kept),
+            **_named("mark" if way == MARKS else "save", left),
         }
-        self._call("forward", variant, arrays, steps)
-        return outs, finals, rows, kept
+        self._call("forward", variant, arrays, xs[0], way)
+        return outs, finals, rows, left
 
     def backward(
         self,
         xs: Sequence[Tensor],
         states: Sequence[Tensor],
         params: Sequence[Tensor],
-        kept: Sequence[Tensor],
+        left: Sequence[Tensor],
         gouts: Sequence[Tensor | None],
         gfinals: Sequence[Tensor | None],
         traces: Mapping[int, Tensor],
         wants: tuple[bool, ...],
-        steps: int,
+        way: str,
     ) -> tuple[list[Tensor | None], list[Tensor], list[Tensor | None]]:
         """Gradients of inputs, initial states and parameters."""
-        read = self.values(params)
+        steps = xs[0].shape[0]
+        empty = self._allocator(xs[0])
+        read = self._read(params)
         variant = Variant(
             saves=self.saves,
-            recompute=not kept and bool(self.kept),
+            recompute=way != KEEP and any(node.role != "x" for node in self.saves),
             traces=tuple(traces),
             gx=wants,
             scalars=tuple(value.numel() == 1 for value in read),
             double=self.dtype == torch.float64,
+            io=HALVES.get(xs[0].dtype, "f"),
         )
-        gxs = [self._sequence(steps) if want else None for want in wants]
-        gstarts = [pool.empty(self.shape, self.dtype) for _ in range(self.captured.states)]
-        sums = [pool.empty(self.shape, self.dtype) for _ in self.captured.sums]
+        gxs = [empty(variant.io, steps) if want else None for want in wants]
+        gstarts = [empty("f") for _ in states]
+        sums = [empty("f") for _ in self.captured.sums]
+        # Without marks the whole run is one stretch, and its start the only mark.
+        marks = left if way == MARKS else [state.unsqueeze(0) for state in states]
         arrays = {
             **_named("x", xs),
-            **_named("start", states),
+            **_named("mark", marks),
             **_named("param", read),
-            **_named("save", kept),
-            **{("gout", i): self._dense(g, steps) for i, g in enumerate(gouts)},
-            **{("gfinal", i): g if g is None else g.contiguous() for i, g in enumerate(gfinals)},
-            **{("gtrace", i): g.contiguous() for i, g in traces.items()},
+            **(_named("save", left) if way == KEEP else {}),
+            **{("gout", i): self._dense(g, xs[0]) for i, g in enumerate(gouts)},
+            **_named("gfinal", gfinals),
+            **{("gtrace", i): g for i, g in traces.items()},
             **_named("gx", gxs),
             **_named("gstart", gstarts),
             **_named("sum", sums),
         }
-        self._call("backward", variant, arrays, steps)
+        self._call("backward", variant, arrays, xs[0], way)
         return gxs, gstarts, self._to_params(params, sums)
+
+    def _read(self, params: Sequence[Tensor]) -> list[Tensor]:
+        """What the kernels read of the parameters."""
+        with torch.no_grad():
+            return [
+                value.to(self.dtype if value.is_floating_point() else value.dtype)
+                for value in self.captured.prologue(*params)
+            ]
 
     def _to_params(self, params: Sequence[Tensor], sums: list[Tensor]) -> list[Tensor | None]:
         grads: list[Tensor | None] = [None] * len(params)
@@ -140,84 +197,43 @@ class CpuProgram:
                 grads[place] = grad if grad is None else grad.to(params[place].dtype)
         return grads
 
-    def _sequence(self, steps: int, kind: str = "f") -> Tensor:
-        dtype = self.dtype if kind == "f" else torch.uint8
-        return pool.empty((steps, *self.shape), dtype)
+    def _allocator(self, x: Tensor) -> Callable[..., Tensor]:
+        layout = Layout.of(x)
 
-    def _dense(self, grad: Tensor | None, steps: int) -> Tensor:
+        def empty(element: Format, steps: int | None = None) -> Tensor:
+            dtype = dtype_of(element, self.dtype)
+            return layout.empty(lambda shape: self.target.empty(shape, dtype, x.device), steps)
+
+        return empty
+
+    def _dense(self, grad: Tensor | None, x: Tensor) -> Tensor:
         if grad is None:
-            return torch.zeros((1, *self.shape), dtype=self.dtype).expand(steps, *self.shape)
+            return x.new_zeros((1, *self.shape)).expand(x.shape[0], *self.shape)
         return grad
 
     def _call(
-        self, which: str, variant: Variant, arrays: Mapping[Any, Tensor | None], steps: int
+        self,
+        which: str,
+        variant: Variant,
+        arrays: Mapping[Any, Tensor | None],
+        x: Tensor,
+        way: str,
     ) -> None:
-        count = self.shape.numel()
-        loaded = self._load(which, variant)
-        slots = loaded.source.slots
-        if not count or not (steps or slots):
+        layout, steps, count = Layout.of(x), x.shape[0], self.shape.numel()
+        if not count:
             return
-        # Waking threads costs more than small work; torch's own grain is of this size.
-        threads = max(1, min(torch.get_num_threads(), steps * count // _GRAIN))
-        dims = [steps, count, _tile(count, steps, threads, loaded.source.scratch), threads]
-        pointers: list[int | None] = []
-        alive: list[Tensor] = []
-        for slot in slots:
-            array, pair = self._lay(slot, arrays[slot.role, slot.place])
-            dims += pair
-            pointers.append(None if array is None else array.data_ptr())
-            if array is not None:
-                alive.append(array)
-        loaded.function(
-            (ctypes.c_int64 * len(dims))(*dims),
-            (ctypes.c_void_p * len(pointers))(*pointers),
-            loaded.numbers,
-        )
-        del alive
+        source, run = self._load(which, variant)
+        laid = [layout.lay(slot, arrays[slot.role, slot.place]) for slot in source.slots]
+        stretch = self.target.stretch if way == MARKS else max(steps, 1)
+        run(Launch(steps, count, stretch, laid))
 
-    def _lay(self, slot: Slot, array: Tensor | None) -> tuple[Tensor | None, tuple[int, int]]:
-        """The array as a kernel reads it, with its two numbers (strides or channel layout)."""
-        if array is None:
-            return None, (0, 0)
-        if slot.role == "param":
-            return _channels(array, self.shape)
-        if slot.role in ("start", "final", "gfinal", "gstart", "sum"):
-            return array.contiguous(), (0, 0)
-        if array.shape[0] and not array[0].is_contiguous():
-            array = array.contiguous()
-        return array, (array.stride(0), 0)
-
-    def _load(self, which: str, variant: Variant) -> _Loaded:
+    def _load(self, which: str, variant: Variant) -> tuple[Source, Callable[[Launch], None]]:
         key = (which, variant)
         if key not in self._variants:
-            source = (cpp.forward if which == "forward" else cpp.backward)(self.captured, variant)
-            numbers = (ctypes.c_double * max(len(source.constants), 1))(*source.constants)
-            self._variants[key] = _Loaded(source, build.load(source.text), numbers)
+            printed = self.target.forward if which == "forward" else self.target.backward
+            source = printed(self.captured, variant)
+            self._variants[key] = source, self.target.load(source, double=variant.double)
         return self._variants[key]
-
-
-def _tile(count: int, steps: int, threads: int, scratch: int) -> int:
-    share = -(-count // max(threads, 1))
-    tile = min(MAX_TILE, max(256, -(-share // 64) * 64))
-    if scratch:
-        tile = min(tile, max(64, _SCRATCH // (4 * scratch * max(steps, 1)) // 64 * 64))
-    return tile
-
-
-def _channels(value: Tensor, shape: torch.Size) -> tuple[Tensor, tuple[int, int]]:
-    """A parameter as (channels, neurons per channel), repeated over what lies before."""
-    padded = [1] * (len(shape) - value.dim()) + list(value.shape)
-    wide = [i for i, size in enumerate(padded) if size != 1]
-    if not wide:
-        return value.contiguous(), (1, 1)
-    first, last = wide[0], wide[-1]
-    if any(padded[i] != shape[i] for i in range(first, last + 1)):
-        full = value.expand(shape).contiguous()
-        return full, (full.numel(), 1)
-    inner = 1
-    for size in shape[last + 1 :]:
-        inner *= size
-    return value.contiguous(), (value.numel(), inner)
 
 
 def _named(role: str, arrays: Sequence[Tensor | None]) -> dict[Any, Tensor | None]:

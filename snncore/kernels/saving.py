@@ -11,6 +11,7 @@ from __future__ import annotations
 from snncore.kernels.capture import Captured
 from snncore.kernels.ir import Node, needed
 
+# Without a cost, and so never kept: integers, which come from floats as easily as they are read.
 _COST = {"x": 1.0, "f": 2.0, "b": 0.5}
 
 
@@ -29,8 +30,9 @@ def saved_values(captured: Captured) -> tuple[Node, ...]:
     for node in backward:
         if node.index in late or node.index not in moving:
             continue
-        cost = _COST["x"] if node.role == "x" else _COST[node.kind]
-        graph.add_edge((node.index, "in"), (node.index, "out"), capacity=cost)
+        cost = _COST.get("x" if node.role == "x" else node.kind)
+        limit = {} if cost is None else {"capacity": cost}
+        graph.add_edge((node.index, "in"), (node.index, "out"), **limit)
         if node.op == "in":
             graph.add_edge("source", (node.index, "in"))
         for arg in node.args:

@@ -14,7 +14,7 @@ from torch.autograd.graph import Node
 from snncore.errors import StateError
 from snncore.state import checkpointing
 from snncore.state.graph import freed, mark
-from snncore.state.unroll import Tensors, one_step, take_step, unroll
+from snncore.state.unroll import Tensors, arithmetic, one_step, take_step, unroll
 from snncore.step import StepModule, locate
 
 
@@ -67,7 +67,7 @@ class MemoryModule(StepModule):
     def state_like(self, name: str, *inputs: Tensor) -> tuple[torch.Size, torch.dtype]:
         """Shape and dtype of a state for inputs of one time step."""
         x = inputs[0]
-        return x.shape, torch.float64 if x.dtype == torch.float64 else torch.float32
+        return x.shape, arithmetic(x.dtype)
 
     def init_states(self, *inputs: Tensor) -> Tensors:
         """Initial states for inputs of one time step."""

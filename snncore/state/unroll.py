@@ -14,6 +14,11 @@ Tensors: TypeAlias = tuple[Tensor, ...]
 Step: TypeAlias = Callable[..., Tensors]
 
 
+def arithmetic(dtype: torch.dtype) -> torch.dtype:
+    """The dtype of states, and of what a step computes, for inputs of ``dtype``."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
 def take_step(
     step: Step, inputs: Tensors, states: Tensors, outputs: int
 ) -> tuple[Tensors, Tensors]:

@@ -1,10 +1,16 @@
-"""Prints scalar nodes as C statements."""
+"""Prints scalar nodes as C statements, for C++ and for CUDA."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from importlib import resources
 
-from snncore.kernels.ir import Node
+from snncore.kernels.emit.slots import Format
+from snncore.kernels.ir import Kind, Node
+
+TYPES: dict[Kind, str] = {"f": "S", "b": "bool", "i": "i32", "l": "i64"}
+ELEMENTS: dict[Format, str] = {**TYPES, "b": "u8", "bf16": "u16", "fp16": "u16"}
+"""What arrays hold."""
 
 _INFIX = {
     "add": "+",
@@ -20,8 +26,12 @@ _INFIX = {
     "and": "&",
     "or": "|",
     "xor": "^",
+    "quotient": "/",
+    "shl": "<<",
+    "shr": ">>",
 }
-# Values that change the code worth printing; all others are arguments.
+# Values that change the code worth printing; all other floats are arguments. Integers are printed:
+# they are scales and widths of a chip, and a division by one becomes shifts and products.
 _LITERALS = (0.0, 1.0, -1.0)
 
 
@@ -30,6 +40,7 @@ class Body:
 
     Args:
         names: how inputs and known values are called.
+        constants: collects the numbers that the kernel is handed.
     """
 
     def __init__(self, names: Mapping[int, str], constants: list[float]) -> None:
@@ -43,23 +54,30 @@ class Body:
             if node.index in self.names:
                 continue
             if node.op == "const":
-                self.names[node.index] = self._constant(node.value)
+                self.names[node.index] = self._constant(node)
                 continue
             name = f"v{node.index}"
-            kind = "bool" if node.kind == "b" else "S"
-            self.lines.append(f"const {kind} {name} = {self._expression(node)};")
+            self.lines.append(f"const {TYPES[node.kind]} {name} = {self._expression(node)};")
             self.names[node.index] = name
 
     def __getitem__(self, node: Node) -> str:
         return self.names[node.index]
 
-    def _constant(self, value: float) -> str:
+    def real(self, node: Node | None) -> str:
+        """A node as a float; 0 for None."""
+        return "(S)0" if node is None else _real(self[node], node.kind)
+
+    def _constant(self, node: Node) -> str:
+        value = node.value
+        if node.kind != "f":
+            # The least int64 has no literal.
+            return f"({TYPES[node.kind]})({value + 1}LL - 1)"
         if value in _LITERALS and repr(value) != "-0.0":
             return f"(S){value:g}"
         for place, known in enumerate(self.constants):
             if repr(known) == repr(value):
                 return f"k{place}"
-        self.constants.append(value)
+        self.constants.append(float(value))
         return f"k{len(self.constants) - 1}"
 
     def _expression(self, node: Node) -> str:
@@ -69,10 +87,50 @@ class Body:
         if node.op == "neg":
             return f"-{a[0]}"
         if node.op == "not":
-            return f"!{a[0]}"
+            return f"!{a[0]}" if node.kind == "b" else f"~{a[0]}"
         if node.op == "float":
+            return _real(a[0], node.args[0].kind)
+        if node.op in ("int", "long"):
             # A cast of a flag would keep gcc from vectorising the loop.
-            return f"{a[0]} ? (S)1 : (S)0"
+            to = TYPES[node.kind]
+            return f"{a[0]} ? ({to})1 : ({to})0" if node.args[0].kind == "b" else f"({to}){a[0]}"
         if node.op == "where":
             return f"{a[0]} ? {a[1]} : {a[2]}"
         return f"snn_{node.op}({', '.join(a)})"
+
+
+def prelude(inline: str, maths: str, *, double: bool) -> list[str]:
+    """What stands before a kernel.
+
+    Args:
+        inline: what makes a function one of the kernel's own.
+        maths: file of the language's functions.
+    """
+    here = resources.files("snncore.kernels.emit")
+    return [
+        f"typedef {'double' if double else 'float'} S;",
+        f"#define SNN_INLINE {inline}",
+        here.joinpath("scalar.h").read_text(),
+        here.joinpath(maths).read_text(),
+    ]
+
+
+def loaded(slot_kind: Format, place: str) -> str:
+    """An array's element as a value."""
+    if slot_kind == "b":
+        return f"{place} != 0"
+    return f"snn_from_{slot_kind}({place})" if slot_kind in ("bf16", "fp16") else place
+
+
+def stored(slot_kind: Format, body: Body, node: Node) -> str:
+    """A value as an array's element."""
+    if slot_kind in ("bf16", "fp16"):
+        return f"snn_to_{slot_kind}({body.real(node)})"
+    return body.real(node) if slot_kind == "f" else body[node]
+
+
+def _real(name: str, kind: Kind) -> str:
+    if kind == "b":
+        # A cast of a flag would keep gcc from vectorising the loop.
+        return f"({name} ? (S)1 : (S)0)"
+    return name if kind == "f" else f"(S){name}"

@@ -1,90 +1,201 @@
 """Prints kernels as C++ with OpenMP.
 
-A thread takes tiles of neurons; states live in small local arrays; time runs inside the tile and
-the innermost loop over neurons is vectorised by the compiler.
+A thread takes tiles of neurons; carried values live in small local arrays; time runs inside the
+tile and the innermost loop over neurons is vectorised by the compiler.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import resources
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from snncore.kernels.capture import Captured
-from snncore.kernels.emit.c_body import Body
+from snncore.kernels.emit import passes
+from snncore.kernels.emit.c_body import ELEMENTS, Body, loaded, prelude, stored
+from snncore.kernels.emit.passes import Pass, Variant
 from snncore.kernels.emit.slots import Slot, Source
-from snncore.kernels.ir import Node, inputs, needed
 
+Item = TypeVar("Item")
 MAX_TILE = 4096
 
 
-@dataclass(frozen=True)
-class Variant:
-    """Which kernel of a step is meant.
+def forward(captured: Captured, variant: Variant) -> Source:
+    """The kernel that runs all time steps forward."""
+    run = passes.forward(captured, variant)
+    printer = _Printer(variant, [run])
+    body = printer.body(run)
+    marks = [Slot("mark", i) for i in range(captured.states)] if variant.marks else []
+    printer.slots += marks
+    kept = [
+        f"        for (int64_t b = 0; b < len; ++b) {mark.name}_t[b] = c{i}[b];"
+        for i, mark in enumerate(marks)
+    ]
+    rows = _rows(marks, "(t / stretch)")
+    tile = [
+        *_begin(run),
+        "    for (int64_t t = 0; t < T; ++t) {",
+        *(["      if (t % stretch == 0) {", *rows, *kept, "      }"] if marks else []),
+        *printer.step(run, body, "t"),
+        "    }",
+        *_end(run),
+    ]
+    return printer.source(tile)
 
-    Args:
-        saves: values that the forward keeps and the backward reads; empty for inference.
-        recompute: the backward runs the forward again instead of reading them.
-        traces: indices of the states whose sequence is given out (and whose gradients come in).
-        gx: which inputs want a gradient.
-        scalars: which parameter values are single numbers.
-        double: float64 arithmetic instead of float32.
-    """
 
-    saves: tuple[Node, ...] = ()
-    recompute: bool = False
-    traces: tuple[int, ...] = ()
-    gx: tuple[bool, ...] = ()
-    scalars: tuple[bool, ...] = ()
-    double: bool = False
+def backward(captured: Captured, variant: Variant) -> Source:
+    """The kernel that runs all time steps backward, stretch by stretch from the last."""
+    run = passes.backward(captured, variant)
+    if not variant.recompute:
+        printer = _Printer(variant, [run])
+        body = printer.body(run)
+        tile = [
+            *_begin(run),
+            "    for (int64_t t = T - 1; t >= 0; --t) {",
+            *printer.step(run, body, "t"),
+            "    }",
+            *_end(run),
+        ]
+        return printer.source(tile)
+    again = passes.again(captured, variant)
+    printer = _Printer(variant, [run, again], local=[slot for slot, _ in again.writes])
+    body, other = printer.body(run), printer.body(again, "a")
+    tile = [
+        *(
+            f"    {_element(slot)}* const {slot.name} = "
+            f"({_element(slot)}*)(scratch + (size_t)stretch * tile_size * {i});"
+            for i, slot in enumerate(printer.local)
+        ),
+        *_begin(run),
+        "    for (int64_t first = (T - 1) / stretch * stretch; first >= 0; first -= stretch) {",
+        "    const int64_t last = T - first < stretch ? T - 1 : first + stretch - 1;",
+        *(f"    alignas(64) S a{i}[TILE];" for i in range(len(again.begins))),
+        "    {",
+        *_rows(again.begins, "(first / stretch)", const=True),
+        *(
+            f"      for (int64_t b = 0; b < len; ++b) a{i}[b] = {slot.name}_t[b];"
+            for i, slot in enumerate(again.begins)
+        ),
+        "    }",
+        "    for (int64_t t = first; t <= last; ++t) {",
+        *printer.step(again, other, "t", carry="a"),
+        "    }",
+        "    for (int64_t t = last; t >= first; --t) {",
+        *printer.step(run, body, "t"),
+        "    }",
+        "    }",
+        *_end(run),
+    ]
+    return printer.source(tile)
 
-    @property
-    def kept(self) -> tuple[Node, ...]:
-        """The saved values that are no inputs of the step, which need memory."""
-        return tuple(node for node in self.saves if node.role != "x")
+
+def head(*, double: bool) -> list[str]:
+    """What stands before a kernel."""
+    inline = "static inline __attribute__((always_inline))"
+    return ["#include <cmath>", "#include <cstdint>", *prelude(inline, "math.h", double=double)]
 
 
 class _Printer:
-    def __init__(self, captured: Captured, variant: Variant) -> None:
-        self.captured, self.variant = captured, variant
-        self.slots: list[Slot] = []
+    """What the runs of one kernel share.
+
+    Args:
+        runs: through time, in one kernel.
+        local: arrays that live in scratch memory, one stretch of time steps long.
+    """
+
+    def __init__(self, variant: Variant, runs: Sequence[Pass], local: Sequence[Slot] = ()) -> None:
+        self.variant = variant
+        self.local = tuple(local)
         self.constants: list[float] = []
+        self.slots = list(_unique(slot for run in runs for slot in run.slots))
+        self.slots = [slot for slot in self.slots if slot not in self.local]
+        self.before: list[str] = []
+        self.tile: list[str] = []
+        self.names: dict[int, str] = {}
+        for slot, node in _unique(pair for run in runs for pair in run.params):
+            self._param(slot, node.index)
 
-    def slot(self, role: str, place: int, kind: str = "f") -> Slot:
-        slot = Slot(role, place, kind)  # pyright: ignore[reportArgumentType]
-        self.slots.append(slot)
-        return slot
+    def _param(self, slot: Slot, index: int) -> None:
+        kind, name = _element(slot), f"p{slot.place}"
+        if self.variant.scalars[slot.place]:
+            self.before.append(f"  const {kind} {name} = {slot.name}[0];")
+            self.names[index] = f"({loaded(slot.kind, name)})"
+            return
+        self.tile += [
+            f"    alignas(64) {kind} {name}[TILE];",
+            f"    snn_spread({name}, {slot.name}, n0, len, {slot.name}_a, {slot.name}_b);",
+        ]
+        self.names[index] = f"({loaded(slot.kind, f'{name}[b]')})"
 
-    def text(self, before: Sequence[str], tile: Sequence[str], scratch: int = 0) -> Source:
-        real = "double" if self.variant.double else "float"
-        head = [
-            f"typedef {real} S;",
+    def body(self, run: Pass, carry: str = "c") -> Body:
+        """The statements of one step and neuron, up to what is written."""
+        body = Body(self.names, self.constants)
+        for slot, node in run.reads:
+            kind = "bool" if slot.kind == "b" else "S"
+            body.lines.append(f"const {kind} {slot.name}_v = {loaded(slot.kind, _at(slot))};")
+            body.names[node.index] = f"{slot.name}_v"
+        for i, node in enumerate(run.carried):
+            # Copies, since another carried value may take this one after it has changed.
+            more = f" + {_at(run.added[i])}" if run.added and run.added[i] else ""
+            if node is not None:
+                body.lines.append(f"const S old{i} = {carry}{i}[b]{more};")
+                body.names[node.index] = f"old{i}"
+        body.add(run.nodes)
+        return body
+
+    def step(self, run: Pass, body: Body, t: str, carry: str = "c") -> list[str]:
+        """One time step of all neurons of a tile."""
+        stores = [f"{_at(slot)} = {stored(slot.kind, body, node)};" for slot, node in run.writes]
+        stores += [f"r{slot.place}[b] += {body.real(node)};" for slot, node in run.sums]
+        stores += [f"{carry}{i}[b] = {body.real(node)};" for i, node in enumerate(run.nexts)]
+        inside = [slot for slot, _ in (*run.reads, *run.writes) if slot in self.local]
+        reads = [slot for slot, _ in run.reads if slot not in self.local]
+        added = [slot for slot in run.added if slot]
+        return [
+            *_rows([*reads, *added], t, const=True),
+            *_rows([slot for slot, _ in run.writes if slot not in self.local], t),
+            *(
+                f"      {_element(slot)}* __restrict {slot.name}_t = "
+                f"{slot.name} + ({t} - first) * tile_size;"
+                for slot in inside
+            ),
+            "      #pragma omp simd",
+            "      for (int64_t b = 0; b < len; ++b) {",
+            *(f"        {line}" for line in body.lines),
+            *(f"        {line}" for line in stores),
+            "      }",
+        ]
+
+    def source(self, tile: Sequence[str]) -> Source:
+        """The whole text."""
+        lines = [
+            *head(double=self.variant.double),
             f"#define TILE {MAX_TILE}",
-            resources.files("snncore.kernels.emit").joinpath("math.h").read_text(),
             'extern "C" void snn_kernel(',
             "    const int64_t* dims, void* const* ptr, const double* numbers) {",
             "  const int64_t T = dims[0], N = dims[1], tile_size = dims[2];",
             "  const int threads = (int)dims[3];",
+            "  const int64_t stretch = dims[4];",
         ]
         for place, slot in enumerate(self.slots):
-            kind = "uint8_t" if slot.kind == "b" else "S"
-            head.append(f"  {kind}* const {slot.name} = ({kind}*)ptr[{place}];")
-            head.append(
-                f"  const int64_t {slot.name}_a = dims[{4 + 2 * place}], "
-                f"{slot.name}_b = dims[{5 + 2 * place}];"
+            kind = _element(slot)
+            lines.append(f"  {kind}* const {slot.name} = ({kind}*)ptr[{place}];")
+            lines.append(
+                f"  const int64_t {slot.name}_a = dims[{5 + 2 * place}], "
+                f"{slot.name}_b = dims[{6 + 2 * place}];"
             )
-        head += [f"  const S k{i} = (S)numbers[{i}];" for i in range(len(self.constants))]
-        lines = [
-            *head,
-            *before,
+        lines += [f"  const S k{i} = (S)numbers[{i}];" for i in range(len(self.constants))]
+        scratch = len(self.local)
+        lines += [
+            *self.before,
             "  const int64_t tiles = (N + tile_size - 1) / tile_size;",
             "  #pragma omp parallel num_threads(threads) if (threads > 1 && tiles > 1)",
             "  {",
-            f"  S* scratch = snn_scratch((size_t)T * tile_size * {scratch});",
+            f"  S* scratch = snn_scratch<S>((size_t)stretch * tile_size * {scratch});",
             "  #pragma omp for schedule(static)",
             "  for (int64_t tile = 0; tile < tiles; ++tile) {",
             "    const int64_t n0 = tile * tile_size;",
             "    const int64_t len = N - n0 < tile_size ? N - n0 : tile_size;",
+            *self.tile,
             *tile,
             "  }",
             "  free(scratch);",
@@ -93,230 +204,45 @@ class _Printer:
         ]
         return Source("\n".join(lines) + "\n", tuple(self.slots), tuple(self.constants), scratch)
 
-    def params(self, nodes: Sequence[Node]) -> tuple[list[str], list[str], dict[int, str]]:
-        """(lines before the tiles, lines in each tile, names) for what is constant in time."""
-        before: list[str] = []
-        tile: list[str] = []
-        names: dict[int, str] = {}
-        for node in inputs(nodes, "param"):
-            slot = self.slot("param", node.place)
-            if self.variant.scalars[node.place]:
-                before.append(f"  const S p{node.place} = {slot.name}[0];")
-                names[node.index] = f"p{node.place}"
-                continue
-            tile += [
-                f"    alignas(64) S p{node.place}[TILE];",
-                f"    snn_spread(p{node.place}, {slot.name}, n0, len, "
-                f"{slot.name}_a, {slot.name}_b);",
-            ]
-            names[node.index] = f"p{node.place}[b]"
-        return before, tile, names
 
-
-def forward(captured: Captured, variant: Variant) -> Source:
-    """The kernel that runs all time steps forward."""
-    printer = _Printer(captured, variant)
-    roots = [*captured.values, *variant.kept]
-    nodes = needed(roots)
-    before, tile, names = printer.params(nodes)
-    outputs = len(captured.values) - captured.states
-    for node in inputs(nodes, "x"):
-        names[node.index] = f"{printer.slot('x', node.place).name}_t[b]"
-    for node in inputs(nodes, "state"):
-        names[node.index] = f"old{node.place}"
-    starts = [printer.slot("start", i) for i in range(captured.states)]
-    finals = [printer.slot("final", i) for i in range(captured.states)]
-    outs = [printer.slot("out", i) for i in range(outputs)]
-    traces = [printer.slot("trace", i) for i in variant.traces]
-    saves = [printer.slot("save", i, node.kind) for i, node in enumerate(variant.kept)]
-    body = Body(names, printer.constants)
-    body.lines += _olds(nodes)
-    body.add(nodes)
-    for i, start in enumerate(starts):
-        tile += [
-            f"    alignas(64) S s{i}[TILE];",
-            f"    for (int64_t b = 0; b < len; ++b) s{i}[b] = {start.name}[n0 + b];",
-        ]
-    stores = [f"{slot.name}_t[b] = {body[captured.values[i]]};" for i, slot in enumerate(outs)]
-    stores += [
-        f"{slot.name}_t[b] = {body[captured.values[outputs + slot.place]]};" for slot in traces
-    ]
-    stores += [
-        f"{slot.name}_t[b] = {body[node]};" for slot, node in zip(saves, variant.kept, strict=True)
-    ]
-    stores += [f"s{i}[b] = {body[captured.values[outputs + i]]};" for i in range(len(starts))]
-    reads = [slot for slot in printer.slots if slot.role == "x"]
-    tile += [
-        "    for (int64_t t = 0; t < T; ++t) {",
-        *_rows(reads, "t", const=True),
-        *_rows([*outs, *traces, *saves], "t"),
-        *_loop(body.lines, stores),
-        "    }",
-    ]
-    tile += [
-        f"    for (int64_t b = 0; b < len; ++b) {slot.name}[n0 + b] = s{i}[b];"
-        for i, slot in enumerate(finals)
-    ]
-    return printer.text(before, tile)
-
-
-def backward(captured: Captured, variant: Variant) -> Source:
-    """The kernel that runs all time steps backward."""
-    printer = _Printer(captured, variant)
-    states = captured.states
-    grads = captured.grads
-    wanted = [
-        (("gx", i), grad)
-        for i, grad in enumerate(grads[: len(grads) - states])
-        if grad is not None and variant.gx[i]
-    ]
-    carries = grads[len(grads) - states :]
-    roots = [g for _, g in wanted] + [g for g in carries if g is not None] + list(captured.sums)
-    nodes = needed(roots, variant.saves)
-    again = needed([*captured.values[-states:], *variant.kept]) if variant.recompute else []
-    before, tile, names = printer.params(_union(nodes, again))
-    body = Body(names, printer.constants)
-    reads: list[Slot] = []
-    for node in inputs(_union([*nodes, *variant.saves], again), "x"):
-        slot = printer.slot("x", node.place)
-        reads.append(slot)
-        body.names[node.index] = f"{slot.name}_t[b]"
-    inner = dict(body.names)
-    gouts = [printer.slot("gout", node.place) for node in inputs(nodes, "gout")]
-    gtraces = [printer.slot("gtrace", i) for i in variant.traces]
-    kept: list[Slot] = []
-    for i, node in enumerate(variant.kept):
-        if not variant.recompute:
-            kept.append(printer.slot("save", i, node.kind))
-        elif node.kind == "b":
-            tile.append(
-                f"    uint8_t* const save{i} = (uint8_t*)(scratch + (size_t)T * tile_size * {i});"
-            )
-        else:
-            tile.append(f"    S* const save{i} = scratch + (size_t)T * tile_size * {i};")
-        body.names[node.index] = f"save{i}_t[b]" if node.kind == "f" else f"(save{i}_t[b] != 0)"
-    for node in inputs(nodes, "gout"):
-        body.names[node.index] = f"gout{node.place}_t[b]"
-    for i in range(states):
-        trace = f" + gtrace{i}_t[b]" if i in variant.traces else ""
-        body.lines.append(f"const S gs{i} = c{i}[b]{trace};")
-    for node in inputs(nodes, "gstate"):
-        body.names[node.index] = f"gs{node.place}"
-    body.add(nodes)
-    if variant.recompute:
-        tile += _recomputed(printer, captured, variant, again, inner, reads)
-    ends = [printer.slot("gfinal", i) for i in range(states)]
-    begins = [printer.slot("gstart", i) for i in range(states)]
-    for i, end in enumerate(ends):
-        tile += [
-            f"    alignas(64) S c{i}[TILE];",
-            f"    for (int64_t b = 0; b < len; ++b) "
-            f"c{i}[b] = {end.name} ? {end.name}[n0 + b] : (S)0;",
-        ]
-    sums = [printer.slot("sum", i) for i in range(len(captured.sums))]
-    for i in range(len(sums)):
-        tile += [
-            f"    alignas(64) S r{i}[TILE];",
-            f"    for (int64_t b = 0; b < len; ++b) r{i}[b] = (S)0;",
-        ]
-    outs = [(printer.slot("gx", place), grad) for (_, place), grad in wanted]
-    stores = [f"{slot.name}_t[b] = {body[grad]};" for slot, grad in outs]
-    stores += [f"r{i}[b] += {body[node]};" for i, node in enumerate(captured.sums)]
-    stores += [
-        f"c{i}[b] = {'(S)0' if grad is None else body[grad]};" for i, grad in enumerate(carries)
-    ]
-    local = _saves(variant) if variant.recompute else []
-    tile += [
-        "    for (int64_t t = T - 1; t >= 0; --t) {",
-        *_rows([*reads, *gouts, *gtraces, *kept], "t", const=True),
-        *_rows([slot for slot, _ in outs], "t"),
-        *_local_rows(local),
-        *_loop(body.lines, stores),
-        "    }",
-    ]
-    tile += [
-        f"    for (int64_t b = 0; b < len; ++b) {slot.name}[n0 + b] = c{i}[b];"
-        for i, slot in enumerate(begins)
-    ]
-    tile += [
-        f"    for (int64_t b = 0; b < len; ++b) {slot.name}[n0 + b] = r{i}[b];"
-        for i, slot in enumerate(sums)
-    ]
-    return printer.text(before, tile, len(variant.kept) if variant.recompute else 0)
-
-
-def _recomputed(
-    printer: _Printer,
-    captured: Captured,
-    variant: Variant,
-    nodes: list[Node],
-    names: dict[int, str],
-    reads: list[Slot],
-) -> list[str]:
-    """The forward again, into the scratch of this tile."""
-    states = captured.states
-    body = Body(names, printer.constants)
-    for node in inputs(nodes, "state"):
-        body.names[node.index] = f"old{node.place}"
-    body.lines += _olds(nodes)
-    body.add(nodes)
+def _begin(run: Pass) -> list[str]:
     lines: list[str] = []
-    for i in range(states):
-        start = printer.slot("start", i)
-        lines += [
-            f"    alignas(64) S s{i}[TILE];",
-            f"    for (int64_t b = 0; b < len; ++b) s{i}[b] = {start.name}[n0 + b];",
-        ]
-    stores = [f"save{i}_t[b] = {body[node]};" for i, node in enumerate(variant.kept)]
-    stores += [f"s{i}[b] = {body[value]};" for i, value in enumerate(captured.values[-states:])]
-    local = _saves(variant)
-    return [
-        *lines,
-        "    for (int64_t t = 0; t < T; ++t) {",
-        *_rows(reads, "t", const=True),
-        *_local_rows(local),
-        *_loop(body.lines, stores),
-        "    }",
-    ]
-
-
-def _olds(nodes: Sequence[Node]) -> list[str]:
-    """Copies of the states: another state may take a value after it has changed."""
-    return [f"const S old{n.place} = s{n.place}[b];" for n in inputs(nodes, "state")]
-
-
-def _saves(variant: Variant) -> list[Slot]:
-    return [Slot("save", i, node.kind) for i, node in enumerate(variant.kept)]
-
-
-def _union(one: Sequence[Node], other: Sequence[Node]) -> list[Node]:
-    found = {node.index: node for node in (*one, *other)}
-    return [found[index] for index in sorted(found)]
-
-
-def _rows(slots: Sequence[Slot], t: str, *, const: bool = False) -> list[str]:
-    lines: list[str] = []
-    for slot in slots:
-        kind = ("const " if const else "") + ("uint8_t" if slot.kind == "b" else "S")
-        lines.append(
-            f"      {kind}* __restrict {slot.name}_t = {slot.name} + {t} * {slot.name}_a + n0;"
-        )
+    for i, slot in enumerate(run.begins):
+        value = f"{slot.name}[n0 + b]"
+        if slot.role == "gfinal":
+            value = f"{slot.name} ? {value} : (S)0"
+        lines.append(f"    alignas(64) S c{i}[TILE];")
+        lines.append(f"    for (int64_t b = 0; b < len; ++b) c{i}[b] = {value};")
+    for slot, _ in run.sums:
+        lines.append(f"    alignas(64) S r{slot.place}[TILE];")
+        lines.append(f"    for (int64_t b = 0; b < len; ++b) r{slot.place}[b] = (S)0;")
     return lines
 
 
-def _local_rows(slots: Sequence[Slot]) -> list[str]:
-    lines: list[str] = []
-    for slot in slots:
-        kind = "uint8_t" if slot.kind == "b" else "S"
-        lines.append(f"      {kind}* __restrict {slot.name}_t = {slot.name} + t * tile_size;")
-    return lines
-
-
-def _loop(body: Sequence[str], stores: Sequence[str]) -> list[str]:
+def _end(run: Pass) -> list[str]:
+    kept = [(slot.name, f"c{i}") for i, slot in enumerate(run.ends)]
+    kept += [(slot.name, f"r{slot.place}") for slot, _ in run.sums]
     return [
-        "      #pragma omp simd",
-        "      for (int64_t b = 0; b < len; ++b) {",
-        *(f"        {line}" for line in body),
-        *(f"        {line}" for line in stores),
-        "      }",
+        f"    for (int64_t b = 0; b < len; ++b) {name}[n0 + b] = {value}[b];"
+        for name, value in kept
     ]
+
+
+def _rows(slots: Iterable[Slot], t: str, *, const: bool = False) -> list[str]:
+    return [
+        f"      {'const ' * const}{_element(slot)}* __restrict {slot.name}_t = "
+        f"{slot.name} + {t} * {slot.name}_a + n0;"
+        for slot in slots
+    ]
+
+
+def _at(slot: Slot | None) -> str:
+    return "" if slot is None else f"{slot.name}_t[b]"
+
+
+def _element(slot: Slot) -> str:
+    return ELEMENTS[slot.kind]
+
+
+def _unique(found: Iterable[Item]) -> list[Item]:
+    return list(dict.fromkeys(found))

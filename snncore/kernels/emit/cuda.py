@@ -10,177 +10,173 @@ the device would cost a copy per launch, and only arguments can be ``__restrict_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib import resources
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from snncore.kernels.capture import Captured
-from snncore.kernels.emit.c_body import Body
-from snncore.kernels.emit.cpp import Variant
-from snncore.kernels.emit.slots import Role, Slot, Source
-from snncore.kernels.ir import Node, inputs, needed
+from snncore.kernels.emit import passes
+from snncore.kernels.emit.c_body import ELEMENTS, Body, loaded, prelude, stored
+from snncore.kernels.emit.passes import Pass, Variant
+from snncore.kernels.emit.slots import PER_NEURON, Slot, Source
 
 # Contraction would make the GPU's membrane differ from that of every other backend.
 FLAGS = ("--std=c++17", "--fmad=false")
 BLOCK = 256
 AHEAD = 4
-
-
-class _Thread:
-    """What one thread declares, and what it does at each step."""
-
-    def __init__(self, captured: Captured, variant: Variant) -> None:
-        if variant.recompute:
-            raise ValueError(
-                "a CUDA kernel has no room to recompute all steps of the forward in registers; "
-                "ask for Variant(recompute=False) and keep the saved values in memory"
-            )
-        self.states, self.variant = captured.states, variant
-        self.slots: list[Slot] = []
-        self.written: set[Slot] = set()
-        self.constants: list[float] = []
-        self.names: dict[int, str] = {}
-        self.before: list[str] = []
-        self.ahead: list[str] = []
-        self.loads: list[str] = []
-        self.step: list[str] = []
-        self.after: list[str] = []
-
-    def reads(self, role: Role, place: int, kind: str = "f") -> Slot:
-        """An array that the kernel reads."""
-        slot = Slot(role, place, "b" if kind == "b" else "f")
-        self.slots.append(slot)
-        return slot
-
-    def writes(self, role: Role, place: int, kind: str = "f") -> Slot:
-        """An array that the kernel writes."""
-        slot = self.reads(role, place, kind)
-        self.written.add(slot)
-        return slot
-
-    def load(self, slot: Slot) -> str:
-        """The value of a sequence at this step."""
-        name = f"{slot.name}_t"
-        self.ahead.append(f"{_real(slot)} {name}[AHEAD];")
-        self.loads.append(f"{name}[j] = {_at(slot)};")
-        return f"({name}[j] != 0)" if slot.kind == "b" else f"{name}[j]"
-
-    def params(self, nodes: Sequence[Node]) -> None:
-        """Values that do not depend on time, read once."""
-        for node in inputs(nodes, "param"):
-            name = self.reads("param", node.place).name
-            where = "0" if self.variant.scalars[node.place] else f"n / {name}_b % {name}_a"
-            self.before.append(f"const S p{node.place} = {name}[{where}];")
-            self.names[node.index] = f"p{node.place}"
-
-    def body(self, nodes: Sequence[Node]) -> Body:
-        """The statements of one step."""
-        body = Body(self.names, self.constants)
-        body.add(nodes)
-        self.step += body.lines
-        return body
-
-    def text(self, clock: str) -> Source:
-        """The kernel, with ``clock`` as the time of its i-th step."""
-        takes = ["const long long T", "const long long N"]
-        for slot in self.slots:
-            const = "" if slot in self.written else "const "
-            takes.append(
-                f"{const}{_real(slot)}* __restrict__ const {slot.name}, "
-                f"const long long {slot.name}_a, const long long {slot.name}_b"
-            )
-        takes += [f"const S k{place}" for place in range(len(self.constants))]
-        lines = [
-            f"typedef {'double' if self.variant.double else 'float'} S;",
-            f"#define AHEAD {AHEAD}",
-            resources.files("snncore.kernels.emit").joinpath("cuda_math.h").read_text(),
-            'extern "C" __global__ void snn_kernel(',
-            ",\n".join(f"    {one}" for one in takes) + ") {",
-            "  const long long n = (long long)blockIdx.x * blockDim.x + threadIdx.x;",
-            "  if (n >= N) return;",
-            *(f"  {line}" for line in self.before),
-            "  for (long long i0 = 0; i0 < T; i0 += AHEAD) {",
-            *(f"    {line}" for line in self.ahead),
-            *_steps(clock, self.loads),
-            *_steps(clock, self.step),
-            "  }",
-            *(f"  {line}" for line in self.after),
-            "}",
-        ]
-        return Source("\n".join(lines) + "\n", tuple(self.slots), tuple(self.constants))
+STRETCH = 8
+"""Steps between two marks; what lies between is computed again in registers."""
 
 
 def forward(captured: Captured, variant: Variant) -> Source:
-    """The kernel that runs all time steps forward.
-
-    Raises: ValueError for a variant that recomputes.
-    """
-    thread = _Thread(captured, variant)
-    nodes = needed([*captured.values, *variant.kept])
-    thread.params(nodes)
-    for node in inputs(nodes, "x"):
-        thread.names[node.index] = thread.load(thread.reads("x", node.place))
-    for i in range(thread.states):
-        thread.before.append(f"S s{i} = {thread.reads('start', i).name}[n];")
-        thread.after.append(f"{thread.writes('final', i).name}[n] = s{i};")
-    for node in inputs(nodes, "state"):
-        # A copy: another state may take this value after s has changed.
-        thread.step.append(f"const S old{node.place} = s{node.place};")
-        thread.names[node.index] = f"old{node.place}"
-    body = thread.body(nodes)
-    outputs = len(captured.values) - thread.states
-    stores = [
-        *((thread.writes("out", i), captured.values[i]) for i in range(outputs)),
-        *((thread.writes("trace", i), captured.values[outputs + i]) for i in variant.traces),
-        *((thread.writes("save", i, node.kind), node) for i, node in enumerate(variant.kept)),
+    """The kernel that runs all time steps forward."""
+    run = passes.forward(captured, variant)
+    thread = _Thread(variant, [run])
+    marks = [Slot("mark", i) for i in range(captured.states)] if variant.marks else []
+    thread.slots += marks
+    thread.written |= set(marks)
+    kept = [f"{mark.name}[t / STRETCH * {mark.name}_a + n] = c{i};" for i, mark in enumerate(marks)]
+    lines = [
+        "for (i64 first = 0; first < T; first += AHEAD) {",
+        *thread.declared(run),
+        *_steps("AHEAD", "first + j", thread.loads(run)),
+        *_steps(
+            "AHEAD",
+            "first + j",
+            [*(["if (t % STRETCH == 0) {", *kept, "}"] if marks else []), *thread.step(run)],
+        ),
+        "}",
     ]
-    thread.step += [f"{_at(slot)} = {body[node]};" for slot, node in stores]
-    thread.step += [f"s{i} = {body[node]};" for i, node in enumerate(captured.values[outputs:])]
-    return thread.text("i")
+    return thread.source(run, lines)
 
 
 def backward(captured: Captured, variant: Variant) -> Source:
-    """The kernel that runs all time steps backward, from what the forward has kept.
+    """The kernel that runs all time steps backward, from saved values or from marks."""
+    run = passes.backward(captured, variant)
+    if not variant.recompute:
+        thread = _Thread(variant, [run])
+        lines = [
+            "for (i64 first = 0; first < T; first += AHEAD) {",
+            *thread.declared(run),
+            *_steps("AHEAD", "T - 1 - (first + j)", thread.loads(run)),
+            *_steps("AHEAD", "T - 1 - (first + j)", thread.step(run)),
+            "}",
+        ]
+        return thread.source(run, lines)
+    again = passes.again(captured, variant)
+    thread = _Thread(variant, [run, again], local=[slot for slot, _ in again.writes])
+    lines = [
+        "for (i64 first = (T - 1) / STRETCH * STRETCH; first >= 0; first -= STRETCH) {",
+        *thread.declared(run, again),
+        *_steps("STRETCH", "first + j", thread.loads(run, again)),
+        *(
+            f"S a{i} = {slot.name}[first / STRETCH * {slot.name}_a + n];"
+            for i, slot in enumerate(again.begins)
+        ),
+        *_steps("STRETCH", "first + j", thread.step(again, "a")),
+        *_steps("STRETCH", "first + j", thread.step(run), down=True),
+        "}",
+    ]
+    return thread.source(run, lines)
 
-    Raises: ValueError for a variant that recomputes.
+
+class _Thread:
+    """What one thread declares, and what it does at each step.
+
+    Args:
+        runs: through time, in one kernel.
+        local: arrays that live in registers, one stretch long.
     """
-    thread = _Thread(captured, variant)
-    count = len(captured.grads) - thread.states
-    carries = captured.grads[count:]
-    wanted = [
-        (i, grad)
-        for i, grad in enumerate(captured.grads[:count])
-        if grad is not None and variant.gx[i]
-    ]
-    roots = [*(grad for _, grad in wanted), *(g for g in carries if g is not None)]
-    nodes = needed([*roots, *captured.sums], variant.saves)
-    thread.params(nodes)
-    given = {node.index: node for node in (*nodes, *variant.saves)}
-    for node in inputs(given.values(), "x"):
-        thread.names[node.index] = thread.load(thread.reads("x", node.place))
-    for node in inputs(nodes, "gout"):
-        thread.names[node.index] = thread.load(thread.reads("gout", node.place))
-    for i, node in enumerate(variant.kept):
-        thread.names[node.index] = thread.load(thread.reads("save", i, node.kind))
-    for i in range(thread.states):
-        end = thread.reads("gfinal", i).name
-        thread.before.append(f"S c{i} = {end} ? {end}[n] : (S)0;")
-        trace = f" + {thread.load(thread.reads('gtrace', i))}" if i in variant.traces else ""
-        thread.step.append(f"const S gs{i} = c{i}{trace};")
-        thread.after.append(f"{thread.writes('gstart', i).name}[n] = c{i};")
-    for node in inputs(nodes, "gstate"):
-        thread.names[node.index] = f"gs{node.place}"
-    body = thread.body(nodes)
-    thread.step += [f"{_at(thread.writes('gx', i))} = {body[grad]};" for i, grad in wanted]
-    for i, node in enumerate(captured.sums):
-        thread.before.append(f"S r{i} = (S)0;")
-        thread.step.append(f"r{i} += {body[node]};")
-        thread.after.append(f"{thread.writes('sum', i).name}[n] = r{i};")
-    thread.step += [
-        f"c{i} = {'(S)0' if grad is None else body[grad]};" for i, grad in enumerate(carries)
-    ]
-    return thread.text("T - 1 - i")
+
+    def __init__(self, variant: Variant, runs: Sequence[Pass], local: Sequence[Slot] = ()) -> None:
+        self.variant, self.local = variant, tuple(local)
+        slots = dict.fromkeys(slot for run in runs for slot in run.slots)
+        self.slots = [slot for slot in slots if slot not in self.local]
+        self.written = {slot for run in runs for slot in run.written}
+        self.constants: list[float] = []
+        self.params: list[str] = []
+        self.names: dict[int, str] = {}
+        for slot, node in dict.fromkeys(pair for run in runs for pair in run.params):
+            name, kind = f"p{slot.place}", ELEMENTS[slot.kind]
+            where = "0" if variant.scalars[slot.place] else f"n / {slot.name}_b % {slot.name}_a"
+            self.params.append(f"const {kind} {name} = {slot.name}[{where}];")
+            self.names[node.index] = f"({loaded(slot.kind, name)})"
+
+    def _sequences(self, runs: Sequence[Pass]) -> list[Slot]:
+        """What is loaded ahead."""
+        found = dict.fromkeys(
+            slot
+            for run in runs
+            for slot in (*(slot for slot, _ in run.reads), *(slot for slot in run.added if slot))
+        )
+        return [slot for slot in found if slot not in self.local]
+
+    def declared(self, *runs: Pass) -> list[str]:
+        """Room for some steps of the sequences, and for what is computed again."""
+        size = "STRETCH" if self.local else "AHEAD"
+        return [
+            f"{ELEMENTS[slot.kind]} {slot.name}_t[{size}];"
+            for slot in (*self._sequences(runs), *self.local)
+        ]
+
+    def loads(self, *runs: Pass) -> list[str]:
+        """Reads a step of every sequence."""
+        return [f"{slot.name}_t[j] = {_at(slot)};" for slot in self._sequences(runs)]
+
+    def step(self, run: Pass, carry: str = "c") -> list[str]:
+        """One time step of a neuron."""
+        body = Body(self.names, self.constants)
+        for slot, node in run.reads:
+            body.names[node.index] = f"({loaded(slot.kind, f'{slot.name}_t[j]')})"
+        for i, node in enumerate(run.carried):
+            # Copies, since another carried value may take this one after it has changed.
+            extra = run.added[i] if run.added else None
+            more = "" if extra is None else f" + {extra.name}_t[j]"
+            if node is not None:
+                body.lines.append(f"const S old{i} = {carry}{i}{more};")
+                body.names[node.index] = f"old{i}"
+        body.add(run.nodes)
+        stores = [
+            f"{f'{slot.name}_t[j]' if slot in self.local else _at(slot)} = "
+            f"{stored(slot.kind, body, node)};"
+            for slot, node in run.writes
+        ]
+        stores += [f"r{slot.place} += {body.real(node)};" for slot, node in run.sums]
+        stores += [f"{carry}{i} = {body.real(node)};" for i, node in enumerate(run.nexts)]
+        return [*body.lines, *stores]
+
+    def source(self, run: Pass, lines: Sequence[str]) -> Source:
+        """The kernel: what is carried begins, time runs, and it ends."""
+        takes = ["const i64 T", "const i64 N"]
+        for slot in self.slots:
+            const = "" if slot in self.written else "const "
+            takes.append(
+                f"{const}{ELEMENTS[slot.kind]}* __restrict__ const {slot.name}, "
+                f"const i64 {slot.name}_a, const i64 {slot.name}_b"
+            )
+        takes += [f"const S k{place}" for place in range(len(self.constants))]
+        begins = [
+            f"S c{i} = {f'{slot.name} ? ' * (slot.role == 'gfinal')}{slot.name}[n]"
+            f"{' : (S)0' * (slot.role == 'gfinal')};"
+            for i, slot in enumerate(run.begins)
+        ]
+        text = [
+            *prelude("__device__ __forceinline__", "cuda_math.h", double=self.variant.double),
+            f"#define AHEAD {AHEAD}",
+            f"#define STRETCH {STRETCH}",
+            'extern "C" __global__ void snn_kernel(',
+            ",\n".join(f"    {one}" for one in takes) + ") {",
+            "  const i64 n = (i64)blockIdx.x * blockDim.x + threadIdx.x;",
+            "  if (n >= N) return;",
+            *(f"  {line}" for line in self.params),
+            *(f"  {line}" for line in begins),
+            *(f"  S r{slot.place} = (S)0;" for slot, _ in run.sums),
+            *(f"  {line}" for line in lines),
+            *(f"  {slot.name}[n] = c{i};" for i, slot in enumerate(run.ends)),
+            *(f"  {slot.name}[n] = r{slot.place};" for slot, _ in run.sums),
+            "}",
+        ]
+        return Source("\n".join(text) + "\n", tuple(self.slots), tuple(self.constants))
 
 
 def arguments(
@@ -211,22 +207,18 @@ def arguments(
     )
 
 
-def _real(slot: Slot) -> str:
-    return "unsigned char" if slot.kind == "b" else "S"
-
-
-def _steps(clock: str, lines: Sequence[str]) -> list[str]:
+def _steps(count: str, clock: str, lines: Iterable[str], *, down: bool = False) -> list[str]:
+    order = f"int j = {count} - 1; j >= 0; --j" if down else f"int j = 0; j < {count}; ++j"
     return [
-        "    #pragma unroll",
-        "    for (int j = 0; j < AHEAD; ++j) {",
-        "      const long long i = i0 + j;",
-        "      if (i < T) {",
-        f"        const long long t = {clock};",
-        *(f"        {line}" for line in lines),
-        "      }",
+        "  #pragma unroll",
+        f"  for ({order}) {{",
+        "    if (first + j < T) {",
+        f"      const i64 t = {clock};",
+        *(f"      {line}" for line in lines),
         "    }",
+        "  }",
     ]
 
 
 def _at(slot: Slot) -> str:
-    return f"{slot.name}[t * {slot.name}_a + n]"
+    return f"{slot.name}[n]" if slot.role in PER_NEURON else f"{slot.name}[t * {slot.name}_a + n]"

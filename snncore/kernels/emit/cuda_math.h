@@ -1,11 +1,10 @@
 // No header is included: NVRTC brings these functions itself and finds no others.
-#define SNN_FN __device__ __forceinline__
 #define SNN_UNARY(name, single, full)                    \
-  SNN_FN float snn_##name(float x) { return single(x); } \
-  SNN_FN double snn_##name(double x) { return full(x); }
+  SNN_INLINE float snn_##name(float x) { return single(x); } \
+  SNN_INLINE double snn_##name(double x) { return full(x); }
 #define SNN_BINARY(name, single, full)                               \
-  SNN_FN float snn_##name(float x, float y) { return single(x, y); } \
-  SNN_FN double snn_##name(double x, double y) { return full(x, y); }
+  SNN_INLINE float snn_##name(float x, float y) { return single(x, y); } \
+  SNN_INLINE double snn_##name(double x, double y) { return full(x, y); }
 
 SNN_UNARY(abs, fabsf, fabs)
 SNN_UNARY(sqrt, sqrtf, sqrt)
@@ -26,8 +25,4 @@ SNN_UNARY(round, rintf, rint)
 SNN_BINARY(pow, powf, pow)
 SNN_BINARY(fmod, fmodf, fmod)
 
-template <typename R> SNN_FN R snn_sigmoid(R x) { return (R)1 / ((R)1 + snn_exp(-x)); }
-// fmax and fmin would drop a NaN.
-template <typename R> SNN_FN R snn_max(R a, R b) { return (a > b) | (a != a) ? a : b; }
-template <typename R> SNN_FN R snn_min(R a, R b) { return (a < b) | (a != a) ? a : b; }
-template <typename R> SNN_FN R snn_sign(R x) { return (R)(x > 0) - (R)(x < 0); }
+template <typename R> SNN_INLINE R snn_sigmoid(R x) { return (R)1 / ((R)1 + snn_exp(-x)); }

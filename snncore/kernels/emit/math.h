@@ -7,8 +7,6 @@
 // fused multiply-add, so that every processor and every lane gives the same bits.
 // float: all. double: exp, expm1, log, log1p, sigmoid, tanh and what has an instruction;
 // the others are libm's, and a float64 kernel that uses them is not vectorised.
-#define SNN_INLINE static inline __attribute__((always_inline))
-
 SNN_INLINE uint32_t snn_bits(float x) { uint32_t i; std::memcpy(&i, &x, 4); return i; }
 SNN_INLINE uint64_t snn_bits(double x) { uint64_t i; std::memcpy(&i, &x, 8); return i; }
 SNN_INLINE float snn_real(uint32_t i) { float x; std::memcpy(&x, &i, 4); return x; }
@@ -26,12 +24,6 @@ template <typename R> SNN_INLINE R snn_floor(R x) { return std::floor(x); }
 template <typename R> SNN_INLINE R snn_ceil(R x) { return std::ceil(x); }
 template <typename R> SNN_INLINE R snn_trunc(R x) { return std::trunc(x); }
 template <typename R> SNN_INLINE R snn_round(R x) { return std::nearbyint(x); }
-template <typename R> SNN_INLINE R snn_max(R a, R b) { return (a > b) | (a != a) ? a : b; }
-template <typename R> SNN_INLINE R snn_min(R a, R b) { return (a < b) | (a != a) ? a : b; }
-template <typename R> SNN_INLINE R snn_sign(R x) {
-  // As torch on the CPU: 0 for NaN too.
-  return x > 0 ? (R)1 : (x < 0 ? (R)-1 : (R)0);
-}
 template <typename R> SNN_INLINE R snn_copysign(R x, R sign) { return std::copysign(x, sign); }
 
 // exp underflows to 0 at `least` and overflows at `most`; below `tiny`, expm1(x) = log1p(x) = x
@@ -269,13 +261,13 @@ SNN_INLINE float snn_fmod(float x, float y) {
 }
 SNN_INLINE double snn_fmod(double x, double y) { return std::fmod(x, y); }
 
-static inline S* snn_scratch(size_t count) {
-  return count ? (S*)aligned_alloc(64, (count * sizeof(S) + 63) / 64 * 64) : nullptr;
+template <typename R> static inline R* snn_scratch(size_t count) {
+  return count ? (R*)aligned_alloc(64, (count * sizeof(R) + 63) / 64 * 64) : nullptr;
 }
 
 // A value per channel, repeated over `inner` neurons and then over the batch.
-static inline void snn_spread(
-    S* to, const S* from, int64_t n0, int64_t len, int64_t channels, int64_t inner) {
+template <typename R> static inline void snn_spread(
+    R* to, const R* from, int64_t n0, int64_t len, int64_t channels, int64_t inner) {
   int64_t c = (n0 / inner) % channels, i = n0 % inner;
   for (int64_t b = 0; b < len; ++b) {
     to[b] = from[c];

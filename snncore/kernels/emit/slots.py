@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import torch
+
 Role: TypeAlias = Literal[
     "x",  # input sequence, read with a time stride
     "start",  # initial state [N]
@@ -13,6 +15,7 @@ Role: TypeAlias = Literal[
     "final",  # last state [N]
     "trace",  # state sequence
     "save",  # value kept for the backward, a sequence
+    "mark",  # state before every k-th step, a sequence of the k-th steps
     "gout",  # gradient of an output, a sequence
     "gfinal",  # gradient of a last state [N]; may be null
     "gtrace",  # gradient of a state sequence
@@ -20,6 +23,22 @@ Role: TypeAlias = Literal[
     "gstart",  # gradient of an initial state [N]
     "sum",  # gradient of a parameter's value, summed over time [N]
 ]
+Format: TypeAlias = Literal["f", "b", "i", "l", "bf16", "fp16"]
+"""Of an array's elements: the arithmetic's float, a flag in a byte, int32, int64, half floats."""
+
+PER_NEURON = frozenset({"start", "final", "gfinal", "gstart", "sum"})
+"""Roles of arrays without time."""
+
+HALVES: dict[torch.dtype, Format] = {torch.bfloat16: "bf16", torch.float16: "fp16"}
+
+
+def dtype_of(element: Format, arithmetic: torch.dtype) -> torch.dtype:
+    """torch's name of an array's elements."""
+    if element == "f":
+        return arithmetic
+    whole = {"b": torch.uint8, "i": torch.int32, "l": torch.int64}
+    halves = {name: dtype for dtype, name in HALVES.items()}
+    return whole.get(element) or halves[element]
 
 
 @dataclass(frozen=True)
@@ -28,12 +47,12 @@ class Slot:
 
     Args:
         role, place: what it is.
-        kind: "f" for floats of the arithmetic's type, "b" for bytes.
+        kind: of its elements.
     """
 
     role: Role
     place: int
-    kind: Literal["f", "b"] = "f"
+    kind: Format = "f"
 
     @property
     def name(self) -> str:
@@ -49,7 +68,7 @@ class Source:
         text: complete translation unit with one function ``snn_kernel``.
         slots: arrays in order.
         constants: numbers handed over at each call, so that sweeps share a binary.
-        scratch: bytes per time step and neuron that each thread needs beside.
+        scratch: numbers per time step of a stretch and neuron that each thread needs beside.
     """
 
     text: str

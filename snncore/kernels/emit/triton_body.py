@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from snncore.kernels.ir import Node
+from snncore.kernels.emit.slots import Format
+from snncore.kernels.ir import Kind, Node
 
 _INFIX = {
     "add": "+",
@@ -19,7 +20,10 @@ _INFIX = {
     "and": "&",
     "or": "|",
     "xor": "^",
+    "shl": "<<",
+    "shr": ">>",
 }
+_WHOLE: dict[Kind, str] = {"i": "tl.int32", "l": "tl.int64"}
 # Values that change the code worth printing; all others are arguments.
 _LITERALS = {"0.0": "zero", "1.0": "one", "-1.0": "minus_one"}
 
@@ -33,7 +37,7 @@ class Body:
     """
 
     def __init__(self, real: str, names: Mapping[int, str]) -> None:
-        self.real = real
+        self.real_type = real
         self.names = dict(names)
         self.constants: list[float] = []
         self.lines: list[str] = []
@@ -45,33 +49,50 @@ class Body:
             if node.index in self.names:
                 continue
             if node.op == "const":
-                self.names[node.index] = self._constant(node.value)
+                self.names[node.index] = self._constant(node)
                 continue
             self.names[node.index] = f"v{node.index}"
             self.lines.append(f"v{node.index} = {self._expression(node)}")
 
-    def value(self, node: Node | None) -> str:
+    def __getitem__(self, node: Node) -> str:
+        return self.names[node.index]
+
+    def real(self, node: Node | None) -> str:
         """A node as a float; zero for None."""
         if node is None:
-            return f"tl.full((BLOCK,), 0, {self.real})"
-        name = self.names[node.index]
-        return f"{name}.to({self.real})" if node.kind == "b" else name
+            return f"tl.full((BLOCK,), 0, {self.real_type})"
+        return self[node] if node.kind == "f" else f"{self[node]}.to({self.real_type})"
+
+    def loaded(self, found: str, element: Format) -> str:
+        """A block of an array's elements as values."""
+        if element == "b":
+            return f"{found} != 0"
+        return found if element in ("i", "l") else f"{found}.to({self.real_type})"
+
+    def filled(self, number: str, kind: Kind) -> str:
+        """A block of one number."""
+        if kind == "b":
+            return f"tl.full((BLOCK,), {number}, tl.uint8) != 0"
+        return f"tl.full((BLOCK,), {number}, {_WHOLE.get(kind, self.real_type)})"
 
     def constant_lines(self) -> list[str]:
         """What must be computed before the statements."""
         lines = [
-            f"{name} = tl.full((BLOCK,), {text}, {self.real})"
+            f"{name} = tl.full((BLOCK,), {text}, {self.real_type})"
             for text, name in _LITERALS.items()
             if name in self._literals
         ]
         # Scalar arguments would arrive rounded to float32; a table of float64 does not.
         lines += [
-            f"k{i} = tl.full((BLOCK,), tl.load(numbers + {i}), {self.real})"
+            f"k{i} = tl.full((BLOCK,), tl.load(numbers + {i}), {self.real_type})"
             for i in range(len(self.constants))
         ]
         return lines
 
-    def _constant(self, value: float) -> str:
+    def _constant(self, node: Node) -> str:
+        value = node.value
+        if node.kind != "f":
+            return f"tl.full((BLOCK,), {value}, {_WHOLE[node.kind]})"
         if repr(value) in _LITERALS:
             name = _LITERALS[repr(value)]
             self._literals.add(name)
@@ -79,7 +100,7 @@ class Body:
         for place, known in enumerate(self.constants):
             if repr(known) == repr(value):
                 return f"k{place}"
-        self.constants.append(value)
+        self.constants.append(float(value))
         return f"k{len(self.constants) - 1}"
 
     def _expression(self, node: Node) -> str:
@@ -88,8 +109,12 @@ class Body:
             return f"{a[0]} {_INFIX[node.op]} {a[1]}"
         if node.op == "not":
             return f"~{a[0]}"
+        if node.op == "neg" and node.kind in _WHOLE:
+            return f"{a[0]} * -1"
         if node.op == "float":
-            return f"{a[0]}.to({self.real})"
+            return f"{a[0]}.to({self.real_type})"
+        if node.op in ("int", "long"):
+            return f"{a[0]}.to({_WHOLE[node.kind]})"
         if node.op == "where":
             return f"tl.where({', '.join(a)})"
         return f"math.{node.op}({', '.join(a)})"

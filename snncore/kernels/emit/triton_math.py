@@ -203,3 +203,23 @@ def pow(x, y):
 def fmod(x, y):
     """The remainder of x / y with the sign of x, exact."""
     return _library.fmod(x, y)
+
+
+@triton.jit
+def quotient(x, y):
+    """x / y of integers, rounded toward zero; the language's own differs between its backends."""
+    found = tl.abs(x) // tl.abs(y)
+    return tl.where((x < 0) != (y < 0), -found, found)
+
+
+@triton.jit
+def floor_quotient(x, y):
+    """x / y of integers, rounded down."""
+    found = quotient(x, y)
+    return tl.where((found * y != x) & ((x < 0) != (y < 0)), found - 1, found)
+
+
+@triton.jit
+def remainder(x, y):
+    """What is left of x / y rounded down."""
+    return x - floor_quotient(x, y) * y

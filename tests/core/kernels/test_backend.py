@@ -14,12 +14,19 @@ import torch
 import snncore as snn
 from snncore.errors import BackendError, NotSupported
 from snncore.kernels import backends, build, cache, cpp
+from snncore.kernels import compiled as compiled_kernel
+from snncore.kernels.capture import capture
+from snncore.kernels.compiled import CompiledKernel
+from snncore.kernels.emit.cpp import backward, forward
+from snncore.kernels.emit.passes import Variant
+from snncore.kernels.saving import saved_values
 from snncore.neuron import Neuron
 
 compiled = pytest.mark.skipif(
     cpp.CppBackend().available() is not None, reason="no working C++ compiler is installed"
 )
 X = torch.rand(5, 2, 3)
+SIMD = "#pragma omp simd"
 
 
 class Leaky(Neuron):
@@ -33,9 +40,15 @@ class Pooled(Leaky):
 
 
 @pytest.fixture
-def no_compiler(monkeypatch):
-    monkeypatch.setattr(build, "compiler", lambda: None)
+def falls_back(monkeypatch):
+    """Fallbacks are warnings, wherever the tests run."""
+    monkeypatch.delenv("SNN_KERNELS_STRICT", raising=False)
     backends._warned.clear()
+
+
+@pytest.fixture
+def no_compiler(monkeypatch, falls_back):
+    monkeypatch.setattr(build, "compiler", lambda: None)
 
 
 @compiled
@@ -44,7 +57,7 @@ def test_the_compiled_backend_is_the_default_on_the_cpu():
     net(X[0])
     (row,) = snn.explain(net).rows
     assert row.backend == "cpp"
-    assert {type(kernel) for kernel in net._kernels.values()} == {cpp.CppKernel}
+    assert {type(kernel) for kernel in net._kernels.values()} == {CompiledKernel}
 
 
 @pytest.mark.usefixtures("no_compiler")
@@ -73,8 +86,8 @@ def test_a_named_backend_never_falls_back():
 
 
 @compiled
+@pytest.mark.usefixtures("falls_back")
 def test_a_step_that_cannot_be_compiled_warns_with_operation_and_line():
-    backends._warned.clear()
     with pytest.warns(UserWarning, match=r"'cpp' cannot: aten\.mean\.default is not pointwise at"):
         y = Pooled(step_mode="m")(X)
     assert torch.equal(y, Pooled(step_mode="m", backend="eager")(X))
@@ -176,7 +189,7 @@ def test_copies_and_pickles_compile_for_themselves():
 @compiled
 def test_a_step_is_captured_once_per_shape(monkeypatch):
     captured: list[torch.Size] = []
-    inner = cpp.capture
+    inner = compiled_kernel.capture
 
     def counting(module, shape, dtype):
         captured.append(shape)
@@ -184,7 +197,7 @@ def test_a_step_is_captured_once_per_shape(monkeypatch):
 
     class Fresh(Leaky): ...
 
-    monkeypatch.setattr(cpp, "capture", counting)
+    monkeypatch.setattr(compiled_kernel, "capture", counting)
     net = Fresh(step_mode="m", store_v_seq=True)
     for batch in (2, 2, 4, 2):
         snn.reset(net)
@@ -193,35 +206,31 @@ def test_a_step_is_captured_once_per_shape(monkeypatch):
     assert captured == [(2, 5), (4, 5), (2, 5)]
 
 
-@compiled
-def test_the_inner_loops_are_vectorised(tmp_path):
+def assert_vectorised(text, folder):
     """A branch or a scalar library call in a step would cost an order of magnitude."""
-    from snncore.kernels.capture import capture
-    from snncore.kernels.emit.cpp import Variant, backward, forward
-    from snncore.kernels.saving import saved_values
-
     if "clang" in build._identity():
         pytest.skip("clang reports vectorised loops in another form")
-    for surrogate in ("atan", "sigmoid", "triangle", "soft_sign", "erf", "rect"):
-        captured = capture(Leaky(surrogate=surrogate), torch.Size((4, 3)), torch.float32)
-        saves = saved_values(captured)
-        sources = [
-            forward(captured, Variant()),
-            backward(captured, Variant(saves=saves, recompute=True, gx=(True,))),
-        ]
-        for source in sources:
-            file = tmp_path / "kernel.cpp"
-            file.write_text(source.text)
-            ran = subprocess.run(
-                [build.compiler(), *build.flags(), "-fopt-info-vec", "-c", file, "-o", os.devnull],
-                capture_output=True,
-                text=True,
-            )
-            report = {
-                int(line.split(":")[1]) for line in ran.stderr.splitlines() if "vectorized" in line
-            }
-            lines = source.text.splitlines()
-            inner = [i + 2 for i, line in enumerate(lines) if line.strip() == "#pragma omp simd"]
-            assert inner
-            # gcc names a loop by its head or by its first statement
-            assert all({place, place + 1} & report for place in inner), surrogate
+    file = folder / "kernel.cpp"
+    file.write_text(text)
+    ran = subprocess.run(
+        [build.compiler(), *build.flags(), "-fopt-info-vec", "-c", file, "-o", os.devnull],
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    found = [line for line in ran.stderr.splitlines() if "loop vectorized" in line]
+    report = {int(line.split(":")[1]) for line in found}
+    inner = [i + 2 for i, line in enumerate(text.splitlines()) if line.strip() == SIMD]
+    assert inner
+    # gcc names a loop by its head or by its first statement
+    assert all({place, place + 1} & report for place in inner), f"scalar loop in:\n{text}"
+
+
+@compiled
+@pytest.mark.parametrize("surrogate", ["atan", "sigmoid", "triangle", "soft_sign", "erf", "rect"])
+def test_the_inner_loops_are_vectorised(surrogate, tmp_path):
+    captured = capture(Leaky(surrogate=surrogate), torch.Size((4, 3)), torch.float32)
+    saves = saved_values(captured)
+    again = Variant(saves=saves, recompute=True, gx=(True,))
+    for source in (forward(captured, Variant()), backward(captured, again)):
+        assert_vectorised(source.text, tmp_path)

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 from collections.abc import Callable
-from importlib import resources
 
 import mpmath
 import numpy as np
@@ -14,6 +13,7 @@ import pytest
 import torch
 
 from snncore.kernels import build, cpp
+from snncore.kernels.emit.cpp import head
 
 pytestmark = pytest.mark.skipif(
     cpp.CppBackend().available() is not None, reason="no working C++ compiler is installed"
@@ -31,10 +31,8 @@ DOUBLE_BY_LIBM = {*WAVES, "atan", "erf", "erfc", "pow", "fmod"}
 
 def text(real: str) -> str:
     """A translation unit with one vector loop per function."""
-    header = resources.files("snncore.kernels.emit").joinpath("math.h").read_text()
     lines = [
-        f"typedef {real} S;",
-        header,
+        *head(double=real == "double"),
         'extern "C" void snn_kernel(const int64_t* d, void* const* p, const double*) {',
         "  const S* __restrict x = (const S*)p[0];",
         "  const S* __restrict y = (const S*)p[1];",

@@ -11,7 +11,9 @@ from torch import nn
 import snncore as snn
 from snncore.errors import BackendError, NotSupported
 from snncore.kernels import ops
-from snncore.kernels.cpp import CppBackend, CppKernel
+from snncore.kernels.compiled import CompiledKernel
+from snncore.kernels.cpp import CppBackend, CppTarget
+from snncore.kernels.program import AGAIN, KEEP, MARKS
 from snncore.kernels.trace import tensors_of
 from snncore.layers import Linear
 from snncore.neuron import Neuron
@@ -35,26 +37,26 @@ def call():
     """Arguments of the operation for a neuron that stays alive."""
     torch.manual_seed(0)
     net = Learnt()
-    kernel = CppKernel(net)
+    kernel = CompiledKernel(net, CppTarget(stretch=2))
     x = (torch.randn(5, 4, 3) + 0.5).requires_grad_()
     v = torch.zeros(4, 3, requires_grad=True)
     return net, kernel, [x], [v], list(tensors_of(net).values())
 
 
-@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("way", [AGAIN, KEEP, MARKS])
 @pytest.mark.parametrize("record", [[], [0]])
-def test_the_operation_is_what_torch_asks_of_one(call, keep, record):
+def test_the_operation_is_what_torch_asks_of_one(call, way, record):
     _, kernel, xs, states, params = call
     report = torch.library.opcheck(
-        torch.ops.snncore.unroll.default, (xs, states, params, kernel.handle, record, keep)
+        torch.ops.snncore.unroll.default, (xs, states, params, kernel.handle, record, way)
     )
     assert set(report.values()) == {"SUCCESS"}
 
 
-@pytest.mark.parametrize("keep", [False, True])
-def test_the_operation_equals_the_loop(call, keep):
+@pytest.mark.parametrize("way", [AGAIN, KEEP, MARKS])
+def test_the_operation_equals_the_loop(call, way):
     net, kernel, (x,), (v,), params = call
-    (y,), (last,), (row,) = ops.unroll(kernel.handle, [x], [v], params, [0], 1, keep=keep)
+    (y,), (last,), (row,) = ops.unroll(kernel.handle, [x], [v], params, [0], 1, way)
     got = torch.autograd.grad(y.sum() + last.sum() + row.square().sum(), [x, v, net.w])
     net.backend, net.step_mode, net.store_v_seq = "eager", "m", True
     net.v = v
@@ -67,7 +69,7 @@ def test_the_operation_equals_the_loop(call, keep):
 
 def test_gradients_of_gradients_are_refused_in_our_words(call):
     _, kernel, (x,), states, params = call
-    (y,), _, _ = ops.unroll(kernel.handle, [x], states, params, [], 1)
+    (y,), _, _ = ops.unroll(kernel.handle, [x], states, params, [], 1, AGAIN)
     (grad,) = torch.autograd.grad(y.sum(), x, create_graph=True)
     with pytest.raises(NotSupported, match="double backward through a compiled kernel"):
         torch.autograd.grad(grad.sum(), x)
@@ -96,11 +98,11 @@ def test_forward_mode_is_never_a_silent_zero():
 
 def test_a_handle_outlives_no_neuron(call):
     _, kernel, xs, states, params = call
-    handle = CppKernel(Learnt()).handle
+    handle = CompiledKernel(Learnt(), CppTarget(stretch=2)).handle
     gc.collect()
     with pytest.raises(BackendError, match="the neuron behind a compiled kernel is gone"):
-        ops.unroll(handle, xs, states, params, [], 1)
-    assert ops.unroll(kernel.handle, xs, states, params, [], 1)
+        ops.unroll(handle, xs, states, params, [], 1, AGAIN)
+    assert ops.unroll(kernel.handle, xs, states, params, [], 1, AGAIN)
 
 
 @pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
@@ -125,4 +127,4 @@ def test_compiled_networks_run_the_kernel_at_any_batch_and_length(backend):
         y.sum().backward(), expected.sum().backward()
     for a, b in zip(net.parameters(), plain.parameters(), strict=True):
         assert torch.allclose(a.grad, b.grad, rtol=1e-4, atol=1e-5)
-    assert [type(k) for k in net[1]._kernels.values()] == [CppKernel]
+    assert [type(k) for k in net[1]._kernels.values()] == [CompiledKernel]

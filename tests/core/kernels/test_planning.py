@@ -7,7 +7,8 @@ from torch import nn
 import snncore as snn
 from snncore.errors import BackendError
 from snncore.kernels import plan, use_backend
-from snncore.kernels.cpp import CppBackend, CppKernel
+from snncore.kernels.compiled import CompiledKernel
+from snncore.kernels.cpp import CppBackend
 from snncore.kernels.eager import EagerKernel
 from snncore.neuron import Neuron
 
@@ -61,7 +62,7 @@ def test_use_backend_holds_inside_its_block():
     snn.reset(net)
     net(torch.rand(2, 3))
     if CppBackend().available() is None:
-        assert [type(kernel) for kernel in net._kernels.values()] == [EagerKernel, CppKernel]
+        assert [type(kernel) for kernel in net._kernels.values()] == [EagerKernel, CompiledKernel]
 
 
 @compiled

@@ -18,7 +18,7 @@ import torch
 
 from snncore.kernels.capture import capture
 from snncore.kernels.emit import triton as printer
-from snncore.kernels.emit.cpp import Variant
+from snncore.kernels.emit.passes import Variant
 from snncore.kernels.ir import UNARY
 
 pytest.importorskip(
@@ -297,5 +297,7 @@ def test_constants_are_arguments_so_that_sweeps_share_a_text():
 def test_the_recompute_variant_is_refused():
     _, captured, variant, _ = cases.prepare(cases.PLAIN)
     for printed in (printer.forward, printer.backward):
-        with pytest.raises(ValueError, match=r"print the variant with recompute=False, whose"):
+        with pytest.raises(
+            ValueError, match=r"with recompute=False and marks=False, whose forward stores"
+        ):
             printed(captured, replace(variant, recompute=True))

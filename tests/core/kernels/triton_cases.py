@@ -20,7 +20,7 @@ from torch import nn
 
 from snncore.kernels.capture import capture
 from snncore.kernels.emit import triton as printer
-from snncore.kernels.emit.cpp import Variant
+from snncore.kernels.emit.passes import Variant
 from snncore.kernels.ir import ARITHMETIC, COMPARE, LOGIC, UNARY, Program
 from snncore.kernels.saving import saved_values
 from snncore.kernels.trace import tensors_of
