@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import importlib.metadata
+import importlib.util
 import itertools
 import re
 import shutil
@@ -87,6 +88,13 @@ class Wide(Neuron):
         return s, torch.sigmoid(h), self.reset(h, s)
 
 
+# A test folder is no package, so its files are loaded by their paths.
+_spec = importlib.util.spec_from_file_location(
+    "integer_neurons", Path(__file__).with_name("integer_neurons.py")
+)
+integers = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(integers)
+
 MODELS = {
     "plain": lambda **o: Leaky(**o),
     "channel": lambda **o: Leaky(tau=[[1.5], [2.0], [3.0]], **o),
@@ -95,6 +103,7 @@ MODELS = {
     "prologue": lambda **o: Learnt(**o),
     "two-states": lambda **o: Delayed(**o),
     "wide": lambda **o: Wide(**o),
+    "integers": lambda **o: integers.Whole(**o),
 }
 SURROGATES = ("atan", "sigmoid", "rect", "erf")
 MATRIX = list(
@@ -148,7 +157,8 @@ def prepared(model, precision="single", v_reset=0.0, detach=False, surrogate="at
     captured = capture(net, torch.Size(shape), dtype)
     params = list(tensors_of(net).values())
     with torch.no_grad():
-        read = [value.to(dtype) for value in captured.prologue(*params)]
+        found = captured.prologue(*params)
+        read = [value.to(dtype) if value.is_floating_point() else value for value in found]
     options = {
         "saves": saved_values(captured),
         "scalars": tuple(value.numel() == 1 for value in read),

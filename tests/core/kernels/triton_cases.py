@@ -22,6 +22,7 @@ from snncore.kernels.capture import capture
 from snncore.kernels.emit import triton as printer
 from snncore.kernels.emit.passes import Variant
 from snncore.kernels.ir import ARITHMETIC, COMPARE, LOGIC, UNARY, Program
+from snncore.kernels.layout import Layout
 from snncore.kernels.saving import saved_values
 from snncore.kernels.trace import tensors_of
 from snncore.neuron import Neuron
@@ -92,6 +93,12 @@ class Mixed(Neuron):
         return s, torch.sigmoid(h), self.reset(h, s)
 
 
+_spec = importlib.util.spec_from_file_location(
+    "integer_neurons", Path(__file__).with_name("integer_neurons.py")
+)
+integers = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(integers)
+
 MODELS = {
     "leaky": Leaky,
     "channel": lambda **o: Leaky(tau=[[1.5], [2.0], [3.0]], **o),
@@ -99,6 +106,7 @@ MODELS = {
     "two-states": Adaptive,
     "delayed": Delayed,
     "mixed": Mixed,
+    "integers": integers.Whole,
 }
 SURROGATES = ("atan", "sigmoid", "triangle", "erf")
 COLUMNS = {
@@ -111,7 +119,7 @@ COLUMNS = {
 ROWS = itertools.product(*COLUMNS.values())
 MATRIX = [dict(zip(COLUMNS, row, strict=True)) for row in ROWS]
 # Every pair of values of two columns occurs.
-SAMPLE = [case for i, case in enumerate(MATRIX) if (5 * i + i // 47) % 11 == 0]
+SAMPLE = [case for i, case in enumerate(MATRIX) if (9 * i + i // 95) % 11 == 0]
 PLAIN = dict(zip(COLUMNS, ("two-states", 0.0, False, "atan", "single"), strict=True))
 EXTRA = {
     "no step": PLAIN | {"steps": 0},
@@ -179,32 +187,13 @@ def load(text, folder):
     return module.snn_kernel
 
 
-def channels(value, shape):
-    """A value with its channels and neurons per channel."""
-    sizes = [1] * (len(shape) - value.dim()) + list(value.shape)
-    wide = [i for i, size in enumerate(sizes) if size > 1] or [0]
-    if any(sizes[i] != shape[i] for i in range(wide[0], wide[-1] + 1)):
-        value, wide = value.expand(shape), [len(shape) - 1]
-    return value.contiguous(), (value.numel(), shape[wide[-1] + 1 :].numel())
-
-
 def launch(source, arrays, steps, shape, folder, block=16):
     """Runs a kernel in the interpreter."""
-    given, numbers, strides = [], [], [shape.numel()]
-    for slot in source.slots:
-        array = arrays[slot.role, slot.place]
-        if slot.role == "param":
-            array, pair = channels(array, shape)
-            numbers += pair
-        elif printer.sizes(slot):
-            strides.append(array.stride(0))
-            numbers.append(array.stride(0))
-        given.append(array)
-    constants = torch.tensor([*source.constants, 0.0], dtype=torch.float64)
-    wide = all(stride % 16 == 0 for stride in strides)
-    load(source.text, folder)[(-(-shape.numel() // block),)](
-        *given, constants, steps, shape.numel(), *numbers, WIDE=wide, BLOCK=block, STAGES=1
-    )
+    laid = [Layout(shape).lay(slot, arrays[slot.role, slot.place]) for slot in source.slots]
+    numbers = torch.tensor([*source.constants, 0.0], dtype=torch.float64)
+    count = shape.numel()
+    given, constants = printer.arguments(source, numbers, steps, count, laid)
+    load(source.text, folder)[(-(-count // block),)](*given, **constants | {"BLOCK": block})
 
 
 def fresh(source, known, steps, shape, dtype):
