@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,9 +81,10 @@ class CompiledKernel:
         road = ops if compiling else function
         params = list(tensors_of(self.module).values())
         inputs, given = _alike(inputs)
-        train = torch.is_grad_enabled()
-        # A compiled program runs at lengths that are not known yet.
-        way = self.target.way(None if compiling else inputs[0].shape[0]) if train else AGAIN
+        way = AGAIN
+        if torch.is_grad_enabled():
+            steps, *shape = inputs[0].shape
+            way = self.target.way(steps, math.prod(shape)).name
         outputs, states, rows = road.unroll(
             self.handle, inputs, states, params, record, self.module.outputs, way
         )

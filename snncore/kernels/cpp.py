@@ -19,12 +19,21 @@ from snncore.kernels.compiled import CompiledKernel
 from snncore.kernels.emit import cpp
 from snncore.kernels.emit.passes import Variant
 from snncore.kernels.emit.slots import Source
-from snncore.kernels.program import AGAIN, KEEP, MARKS, Launch
+from snncore.kernels.program import AGAIN, KEEP, MARKS, Launch, Way
 from snncore.kernels.trace import Unsupported
 from snncore.state.unroll import arithmetic
 
 _SCRATCH = 256 * 1024
 _GRAIN = 32768
+# Measured by benchmarks/saving.py.
+_SHORT, _MODERATE = 64, 1 << 24
+_COMPUTE_AGAIN = Way(
+    AGAIN, f"up to {_SHORT} steps that is as fast as reading back, at half the memory"
+)
+_READ_BACK = Way(KEEP, f"beyond {_SHORT} steps reading back is faster")
+_FROM_MARKS = Way(
+    MARKS, f"beyond {_SHORT} steps of {_MODERATE:,} values in all memory counts for more than time"
+)
 
 
 class CppTarget:
@@ -75,9 +84,11 @@ class CppTarget:
         """See :class:`snncore.kernels.program.Target`."""
         return pool.empty(shape, dtype)
 
-    def way(self, steps: int | None) -> str:
+    def way(self, steps: int, count: int) -> Way:
         """See :class:`snncore.kernels.program.Target`."""
-        return AGAIN
+        if steps <= _SHORT:
+            return _COMPUTE_AGAIN
+        return _READ_BACK if steps * count <= _MODERATE else _FROM_MARKS
 
 
 class CppBackend:

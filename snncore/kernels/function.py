@@ -45,11 +45,12 @@ class _Unroll(torch.autograd.Function):
         first, second = counts[0], counts[0] + counts[1]
         inputs = list(tensors[:first]), list(tensors[first:second]), list(tensors[second:])
         train = any(ctx.needs_input_grad)
-        found = ops.forward(*inputs, handle, record, way if train else AGAIN)
+        program = ops.program_of(handle, inputs[0][0])
+        found = ops.forward(program, *inputs, record, way if train else AGAIN)
         if train:
             ops.remember(ctx, (*inputs, handle, record, way), found)
-            # A backward may come when the neuron itself is gone.
-            ctx.owner = ops.owner(handle)
+            # The backward belongs to this forward, whatever becomes of the neuron meanwhile.
+            ctx.program = program
             ctx.mark_non_differentiable(*found[ctx.ends :])
         return tuple(found)
 
@@ -57,5 +58,11 @@ class _Unroll(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
         if torch.is_grad_enabled():
             ops.refuse(ctx, [])
-        gxs, gstates, gparams, *_ = ops.differentiate(ctx, list(grads), ops.backward)
+
+        def run(*given: Any) -> list[Tensor]:
+            xs, states, params, left, incoming = given
+            rest = (ctx.record, ctx.wants, ctx.learned, ctx.way)
+            return ops.backward(ctx.program, xs, states, params, left, incoming, *rest)
+
+        gxs, gstates, gparams, *_ = ops.differentiate(ctx, list(grads), run)
         return (None, None, None, None, *gxs, *gstates, *gparams)

@@ -87,11 +87,25 @@ def owner(handle: int) -> Any:
     return found
 
 
-def _program(handle: int, x: Tensor) -> Program:
+def program_of(handle: int, x: Tensor) -> Program:
+    """The kernels behind a handle for a sequence like ``x``."""
     return owner(handle).program(x.shape[1:], arithmetic(x.dtype))
 
 
 def forward(
+    program: Program,
+    xs: list[Tensor],
+    states: list[Tensor],
+    params: list[Tensor],
+    record: list[int],
+    way: str,
+) -> list[Tensor]:
+    """Outputs, final states, recorded sequences, and what is left for the backward."""
+    outs, finals, rows, left = program.forward(xs, states, params, tuple(record), way)
+    return [*outs, *finals, *rows, *left]
+
+
+def _forward(
     xs: list[Tensor],
     states: list[Tensor],
     params: list[Tensor],
@@ -99,10 +113,7 @@ def forward(
     record: list[int],
     way: str,
 ) -> list[Tensor]:
-    """Outputs, final states, recorded sequences, and what is left for the backward."""
-    program = _program(handle, xs[0])
-    outs, finals, rows, left = program.forward(xs, states, params, tuple(record), way)
-    return [*outs, *finals, *rows, *left]
+    return forward(program_of(handle, xs[0]), xs, states, params, record, way)
 
 
 def _forward_shapes(
@@ -126,19 +137,18 @@ def _forward_shapes(
 
 
 def backward(
+    program: Program,
     xs: list[Tensor],
     states: list[Tensor],
     params: list[Tensor],
     left: list[Tensor],
     grads: list[Tensor | None],
-    handle: int,
     record: list[int],
     wants: list[bool],
     learned: list[int],
     way: str,
 ) -> list[Tensor]:
     """Gradients of the wanted inputs, of the initial states, and of the learned parameters."""
-    program = _program(handle, xs[0])
     outputs = len(grads) - len(states) - len(record)
     traces = {
         place: torch.zeros_like(xs[0], dtype=program.dtype) if grad is None else grad
@@ -167,6 +177,22 @@ def backward(
     return found
 
 
+def _backward(
+    xs: list[Tensor],
+    states: list[Tensor],
+    params: list[Tensor],
+    left: list[Tensor],
+    grads: list[Tensor | None],
+    handle: int,
+    record: list[int],
+    wants: list[bool],
+    learned: list[int],
+    way: str,
+) -> list[Tensor]:
+    program = program_of(handle, xs[0])
+    return backward(program, xs, states, params, left, grads, record, wants, learned, way)
+
+
 def _backward_shapes(
     xs: list[Tensor],
     states: list[Tensor],
@@ -193,9 +219,10 @@ def _like(x: Tensor, dtype: torch.dtype, steps: Any = None) -> Tensor:
 
 def remember(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
     """Saves what :func:`differentiate` needs."""
-    xs, states, params, ctx.handle, ctx.record, ctx.way = inputs
+    xs, states, params, handle, ctx.record, ctx.way = inputs
+    ctx.handle = handle
     ctx.counts = (len(xs), len(states), len(params))
-    ctx.ends = owner(ctx.handle).module.outputs + len(states) + len(ctx.record)
+    ctx.ends = owner(handle).module.outputs + len(states) + len(ctx.record)
     # Without it torch would fill gradients of zero for what was kept.
     ctx.set_materialize_grads(False)
     ctx.save_for_backward(*xs, *states, *params, *output[ctx.ends :])
@@ -204,14 +231,13 @@ def remember(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
 
 
 def differentiate(
-    ctx: Any, grads: list[Tensor | None], backward: Callable[..., list[Tensor]]
+    ctx: Any, grads: list[Tensor | None], run: Callable[..., list[Tensor]]
 ) -> tuple[Any, ...]:
     """Gradients of inputs, states and parameters, each a list, then of what has none."""
     first, second, third = itertools.accumulate(ctx.counts)
     saved = list(ctx.saved_tensors)
     xs, states, params = saved[:first], saved[first:second], saved[second:third]
-    wanted = (ctx.handle, ctx.record, ctx.wants, ctx.learned, ctx.way)
-    found = backward(xs, states, params, saved[third:], grads[: ctx.ends], *wanted)
+    found = run(xs, states, params, saved[third:], grads[: ctx.ends])
     gxs: list[Tensor | None] = [None] * len(xs)
     gparams: list[Tensor | None] = [None] * len(params)
     for place in (i for i, want in enumerate(ctx.wants) if want):
@@ -224,7 +250,12 @@ def differentiate(
 
 
 def _differentiate(ctx: Any, grads: list[Tensor | None]) -> tuple[Any, ...]:
-    return differentiate(ctx, list(grads), torch.ops.snncore.unroll_backward)
+    def run(*given: Any) -> list[Tensor]:
+        return torch.ops.snncore.unroll_backward(
+            *given, ctx.handle, ctx.record, ctx.wants, ctx.learned, ctx.way
+        )
+
+    return differentiate(ctx, list(grads), run)
 
 
 def refuse(ctx: Any, grads: list[Tensor | None]) -> tuple[Any, ...]:
@@ -236,8 +267,8 @@ def refuse(ctx: Any, grads: list[Tensor | None]) -> tuple[Any, ...]:
 
 
 for _device in ("CPU", "CUDA"):
-    _library.impl("unroll", forward, _device)
-    _library.impl("unroll_backward", backward, _device)
+    _library.impl("unroll", _forward, _device)
+    _library.impl("unroll_backward", _backward, _device)
 torch.library.register_fake("snncore::unroll", _forward_shapes, lib=_library)
 torch.library.register_fake("snncore::unroll_backward", _backward_shapes, lib=_library)
 torch.library.register_autograd(

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 from snncore.kernels.backends import Plan, choose, preferred
 from snncore.kernels.compiled import CompiledKernel
+from snncore.kernels.emit.slots import dtype_of
 from snncore.kernels.ir import Node
+from snncore.kernels.program import AGAIN, KEEP, MARKS
 from snncore.registry import label
 from snncore.state.memory import MemoryModule
 from snncore.state.pure import step_inputs
@@ -22,19 +24,21 @@ class LayerPlan:
 
     Args:
         path, layer, backend: which, and what runs it.
-        keeps: what the backward needs beside gradients: inputs that are read again, and values
+        needs: what the backward needs beside gradients: inputs that are read again, and values
             that are kept or computed again.
-        kept_bytes: memory that these values take per neuron and time step when kept.
-        choice: "compute again" or "keep".
+        needed_bytes: memory that these values take per neuron and time step when kept.
+        saved_bytes: memory that the forward leaves, per neuron and time step.
+        way: "keep", "again" or "marks", as :mod:`snncore.kernels.program` has them.
         why: the rule that chose.
     """
 
     path: str
     layer: str
     backend: str
-    keeps: tuple[str, ...]
-    kept_bytes: int
-    choice: str
+    needs: tuple[str, ...]
+    needed_bytes: float
+    saved_bytes: float
+    way: str
     why: str
 
 
@@ -48,12 +52,21 @@ class MemoryPlan:
         return "\n".join(map(_sentence, self.layers))
 
 
+_SAYS = {
+    KEEP: "these are saved",
+    AGAIN: "nothing is saved, they are computed again",
+    MARKS: "states are saved now and then, they are computed again from there",
+}
+
+
 def _sentence(row: LayerPlan) -> str:
     start = f"{row.path or 'the network'} ({row.layer}) on {row.backend}"
-    if not row.keeps:
+    if not row.needs:
         return f"{start}: {row.why}"
-    needs = f"needs {', '.join(row.keeps)}, {row.kept_bytes} bytes per neuron and step if kept"
-    return f"{start}: {needs}; {row.choice}, because {row.why}"
+    return (
+        f"{start}: the backward needs {', '.join(row.needs)} ({row.needed_bytes:g} bytes per "
+        f"neuron and step); {_SAYS[row.way]} ({row.saved_bytes:g} bytes), because {row.why}"
+    )
 
 
 def plan(net: nn.Module, x: Tensor | tuple[Tensor, ...]) -> MemoryPlan:
@@ -65,40 +78,39 @@ def plan(net: nn.Module, x: Tensor | tuple[Tensor, ...]) -> MemoryPlan:
         x: an input as the network takes it, in its current step mode.
     """
     shapes = step_inputs(net, x)
+    first = x if isinstance(x, Tensor) else x[0]
     rows = [
-        _row(path, module, shapes[path][0])
+        _row(path, module, shapes[path][0], first.shape[0] if module.step_mode == "m" else 1)
         for path, module in memory_modules(net)
         if path in shapes and hasattr(module, "backend")
     ]
     return MemoryPlan(tuple(rows))
 
 
-def _row(path: str, module: MemoryModule, x: Tensor) -> LayerPlan:
+def _row(path: str, module: MemoryModule, x: Tensor, steps: int) -> LayerPlan:
     named: str | None = getattr(module, "backend", None)
     asked = Plan.of(module, x)
     choice = choose(asked, preferred(named))
     kernel = choice.backend.compile(asked)
     if not isinstance(kernel, CompiledKernel):
-        return LayerPlan(
-            path,
-            label(module),
-            choice.name,
-            (),
-            0,
-            "keep",
-            "autograd keeps what each of its operations asks for",
-        )
-    wide = arithmetic(x.dtype)
-    saves = kernel.program(x.shape, wide).saves
-    size = sum(1 if node.kind == "b" else wide.itemsize for node in saves if node.role != "x")
+        why = "autograd keeps what each of its operations asks for"
+        return LayerPlan(path, label(module), choice.name, (), 0, 0, KEEP, why)
+    program = kernel.program(x.shape, arithmetic(x.dtype))
+    way = kernel.target.way(steps, x.numel())
+
+    def size(name: str) -> float:
+        left = program.left(name, steps)
+        return sum(rows * dtype_of(kind, program.dtype).itemsize for rows, kind in left) / steps
+
     return LayerPlan(
         path,
         label(module),
         choice.name,
-        tuple(map(_name, saves)),
-        size,
-        "compute again",
-        "computing a step again halves the memory and costs about as much as reading it back",
+        tuple(map(_name, program.saves)),
+        size(KEEP),
+        size(way.name),
+        way.name,
+        way.why,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -20,6 +20,13 @@ from snncore.kernels.saving import saved_values
 KEEP, AGAIN, MARKS = "keep", "again", "marks"
 """What a training forward leaves to the backward: all that it needs; nothing, so that the backward
 runs the forward again; or the states before every k-th step, from which it is run again."""
+
+
+class Way(NamedTuple):
+    """One of them, and the measured rule that chooses it."""
+
+    name: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,8 @@ class Target(Protocol):
         """Memory for a result."""
         ...
 
-    def way(self, steps: int | None) -> str:
-        """What a training run of so many steps leaves; None for any number of steps."""
+    def way(self, steps: int, count: int) -> Way:
+        """What a training run of so many steps of so many neurons leaves."""
         ...
 
 

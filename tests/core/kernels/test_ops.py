@@ -128,3 +128,21 @@ def test_compiled_networks_run_the_kernel_at_any_batch_and_length(backend):
     for a, b in zip(net.parameters(), plain.parameters(), strict=True):
         assert torch.allclose(a.grad, b.grad, rtol=1e-4, atol=1e-5)
     assert [type(k) for k in net[1]._kernels.values()] == [CompiledKernel]
+
+
+@pytest.mark.parametrize("change", [lambda net: setattr(net, "v_threshold", 9.0), None])
+def test_a_backward_belongs_to_its_forward(change):
+    """Also when the neuron has changed, or is gone."""
+    grads = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        net = Learnt(step_mode="m")
+        x = (torch.randn(5, 4, 3) + 0.5).requires_grad_()
+        y, w = net(x), net.w
+        if grads:
+            change(net) if change else None
+            del net
+            gc.collect()
+        grads.append(torch.autograd.grad(y.sum(), [x, w]))
+    for a, b in zip(*grads, strict=True):
+        assert torch.equal(a, b)

@@ -38,18 +38,32 @@ def test_the_plan_says_what_is_kept_and_why():
     found = plan(net, torch.rand(5, 2, 3))
     assert net[1].v is held
     fast, slow = found.layers
-    assert (fast.path, fast.backend, fast.kept_bytes, len(fast.keeps)) == ("1", "cpp", 4, 1)
-    assert (slow.path, slow.backend, slow.keeps) == ("2", "eager", ())
+    assert (fast.path, fast.backend, fast.needed_bytes, len(fast.needs)) == ("1", "cpp", 4, 1)
+    assert (slow.path, slow.backend, slow.needs) == ("2", "eager", ())
     text = str(found)
-    assert "1 (Leaky) on cpp: needs add" in text
-    assert "4 bytes per neuron and step if kept; compute again, because" in text
+    assert "1 (Leaky) on cpp: the backward needs add (value " in text
+    assert "(4 bytes per neuron and step); nothing is saved, they are computed again (0" in text
     assert "2 (Leaky) on eager: autograd keeps what each of its operations asks for" in text
 
 
 @compiled
 def test_inputs_are_read_again_and_cost_no_memory():
     (row,) = plan(Gated(), torch.rand(2, 3)).layers
-    assert "the input" in row.keeps
+    assert "the input" in row.needs
+
+
+@compiled
+def test_the_way_is_chosen_by_length_and_size():
+    net = Leaky(step_mode="m")
+
+    def found(steps, count):
+        (row,) = plan(net, torch.empty(1, 1).expand(steps, count)).layers
+        return row.way, row.saved_bytes
+
+    assert found(64, 8) == ("again", 0)
+    assert found(65, 8) == ("keep", 4)
+    way, size = found(1024, (1 << 14) + 1)
+    assert (way, size) == ("marks", 4 / 64)
 
 
 def test_use_backend_holds_inside_its_block():
