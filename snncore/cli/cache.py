@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +12,9 @@ import typer
 
 from snncore.cli.console import print_json, stdout
 from snncore.cli.failure import CommandFailed
-from snncore.kernels.cache import folder
+from snncore.kernels.cache import PLAN, folder
 
-app = typer.Typer(no_args_is_help=True, help="Show or clear the cache of compiled kernels.")
+app = typer.Typer(no_args_is_help=True, help="Show or clear the cache of kernels.")
 
 # A compilation takes seconds; what is older was left by one that was killed.
 _ABANDONED = 3600.0
@@ -24,23 +25,25 @@ def info(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show the folder, and number and size of the compiled kernels in it."""
+    """Show the folder, the compiled kernels and captured steps (plans) in it, and their size."""
     place = _place()
     files = _files(place)
-    kernels = sum(file.suffix == ".so" for file in files)
+    kernels, plans = _count(files)
     size = sum(files.values())
     if json:
-        print_json({"schema": 1, "folder": str(place), "kernels": kernels, "bytes": size})
+        found = {"folder": str(place), "kernels": kernels, "plans": plans, "bytes": size}
+        print_json({"schema": 1, **found})
         return
     console = stdout()
     console.print(f"folder   {place}", markup=False, soft_wrap=True)
     console.print(f"kernels  {kernels}", markup=False)
+    console.print(f"plans    {plans}", markup=False)
     console.print(f"size     {_readable(size)}", markup=False)
 
 
 @app.command()
 def clear() -> None:
-    """Remove all compiled kernels; the next call of each neuron compiles it again."""
+    """Remove all kernels and plans; the next call of each neuron makes its own again."""
     place = _place()
     files = _files(place)
     try:
@@ -52,10 +55,10 @@ def clear() -> None:
         ) from error
     for work in _abandoned(place):
         shutil.rmtree(work, ignore_errors=True)
-    kernels = sum(file.suffix == ".so" for file in files)
-    word = "kernel" if kernels == 1 else "kernels"
+    kernels, plans = _count(files)
     stdout().print(
-        f"removed {kernels} {word} ({_readable(sum(files.values()))}) from {place}",
+        f"removed {_several(kernels, 'kernel')} and {_several(plans, 'plan')} "
+        f"({_readable(sum(files.values()))}) from {place}",
         markup=False,
         soft_wrap=True,
     )
@@ -81,6 +84,16 @@ def _files(place: Path) -> dict[Path, int]:
         except FileNotFoundError:
             continue
     return found
+
+
+def _count(files: Iterable[Path]) -> tuple[int, int]:
+    """Compiled kernels and plans."""
+    suffixes = [file.suffix for file in files]
+    return suffixes.count(".so"), suffixes.count(PLAN)
+
+
+def _several(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _abandoned(place: Path) -> list[Path]:

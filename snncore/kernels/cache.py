@@ -1,4 +1,4 @@
-"""The private folder of compiled kernels."""
+"""The private folder of compiled kernels and captured steps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 from platformdirs import user_cache_dir
 
 from snncore.errors import BackendError
+
+PLAN = ".plan"
+"""Ending of the file of a captured step; see :mod:`snncore.kernels.plans`."""
 
 
 def folder() -> Path:

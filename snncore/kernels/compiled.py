@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 from snncore.errors import NotSupported
-from snncore.kernels import function, ops
+from snncore.kernels import function, ops, plans
 from snncore.kernels.backends import example_shape
 from snncore.kernels.capture import capture
+from snncore.kernels.content import Content
 from snncore.kernels.emit.slots import HALVES, Format
-from snncore.kernels.fingerprint import fingerprint
 from snncore.kernels.program import AGAIN, Program, Target
 from snncore.kernels.trace import tensors_of
 from snncore.state.memory import MemoryModule, in_transform
@@ -25,8 +25,8 @@ _shared: dict[Any, Program] = {}
 class CompiledKernel:
     """What a compiled backend hands to a module.
 
-    What was captured is looked up at every call by the values that the step depends on, so a
-    changed hyper-parameter, method or shape is captured anew.
+    Every call looks whether anything that the step depends on has changed, so a changed
+    hyper-parameter, method or shape is captured anew, or found in the cache of plans.
 
     Args:
         module: its ``step`` is pure and elementwise.
@@ -36,6 +36,7 @@ class CompiledKernel:
     def __init__(self, module: MemoryModule, target: Target) -> None:
         self.module, self.target = module, target
         self.handle = ops.register(self)
+        self._content: Content | None = None
         self._own: dict[Any, Program] = {}
         self._known: dict[torch.dtype, Program] = {}
 
@@ -44,14 +45,26 @@ class CompiledKernel:
 
         Raises: Unsupported when the step cannot become a kernel.
         """
-        parts, shareable = fingerprint(self.module)
-        key = (parts, shape, dtype, self.target.name)
-        store = _shared if shareable else self._own
-        if key not in store:
-            captured = capture(self.module, shape, dtype)
-            store[key] = Program(captured, shape, dtype, self.target)
-        self._known[dtype] = store[key]
-        return store[key]
+        if self._content is None or not self._content.holds():
+            self._content, self._own = Content(self.module), {}
+        own, key = self._own, (shape, dtype)
+        if key not in own:
+            own[key] = self._find(self._content, shape, dtype)
+        self._known[dtype] = own[key]
+        return own[key]
+
+    def _find(self, content: Content, shape: torch.Size, dtype: torch.dtype) -> Program:
+        key = (content.digest, shape, dtype, self.target.name)
+        # Tensors that the step holds itself are this module's own, whatever their content.
+        shareable = content.digest is not None and not content.tensors
+        if shareable and key in _shared:
+            return _shared[key]
+        found = plans.recall(content, shape, dtype, lambda: capture(self.module, shape, dtype))
+        program = Program(found.captured, shape, dtype, self.target)
+        program.saves = found.saves
+        if shareable:
+            _shared[key] = program
+        return program
 
     def left(self, way: str, steps: Any, dtype: torch.dtype) -> list[tuple[Any, Format]]:
         """As :meth:`Program.left`, for steps of any shape."""

@@ -9,24 +9,26 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from snncore.errors import NotSupported
-from snncore.kernels.fingerprint import fingerprint
+from snncore.kernels.content import Content
+from snncore.kernels.refusal import Unsupported as Unsupported
 from snncore.state.memory import MemoryModule
 
 # The tracer patches global functions.
 _lock = threading.Lock()
 
 
-class Unsupported(NotSupported):
-    """A step that cannot become a kernel; the text names the operation and the source line."""
+_ran: ContextVar[dict[CodeType, str] | None] = ContextVar("_ran", default=None)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,19 @@ def trace(module: MemoryModule, shape: torch.Size, dtype: torch.dtype) -> Trace:
 
     Raises: Unsupported when the tracer cannot follow; what the step itself raises.
     """
-    return _in_fresh_thread(lambda: _trace(module, shape, dtype))
+    ran = _ran.get()
+    return _in_fresh_thread(lambda: _trace(module, shape, dtype, ran))
+
+
+@contextmanager
+def witness() -> Generator[dict[CodeType, str]]:
+    """Inside a ``with`` block, traces note which code a step runs, and whose module it is of."""
+    ran: dict[CodeType, str] = {}
+    token = _ran.set(ran)
+    try:
+        yield ran
+    finally:
+        _ran.reset(token)
 
 
 def _in_fresh_thread(work: Callable[[], Any]) -> Any:
@@ -77,7 +91,12 @@ def _in_fresh_thread(work: Callable[[], Any]) -> Any:
     return box["value"]
 
 
-def _trace(module: MemoryModule, shape: torch.Size, dtype: torch.dtype) -> Trace:
+def _trace(
+    module: MemoryModule,
+    shape: torch.Size,
+    dtype: torch.dtype,
+    ran: dict[CodeType, str] | None,
+) -> Trace:
     from torch._decomp import core_aten_decompositions
     from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -101,21 +120,25 @@ def _trace(module: MemoryModule, shape: torch.Size, dtype: torch.dtype) -> Trace
         )
         return list(values), list(grads)
 
+    def watched(*given: list[Tensor]) -> tuple[list[Tensor], list[Tensor | None]]:
+        with nullcontext() if ran is None else _Witness(ran):
+            return joint(*given)
+
     # One tensor each: the tracer takes the same object for the same value.
-    inner = [torch.empty(shape, dtype=dtype) for _ in range(module.inputs + len(module.states))]
-    outer = [torch.empty(shape, dtype=dtype) for _ in range(module.outputs + len(module.states))]
+    inner = [torch.ones(shape, dtype=dtype) for _ in range(module.inputs + len(module.states))]
+    outer = [torch.ones(shape, dtype=dtype) for _ in range(module.outputs + len(module.states))]
     # A fault of the step itself is raised as it is, not as a fault of the tracer.
-    before, _ = fingerprint(module)
+    before = Content(module)
     with _Lines() as lines:
         step(list(named.values()), *inner)
-    if fingerprint(module)[0] != before:
+    if not before.holds():
         raise Unsupported(
             "its step changes attributes of the module; what a step remembers must be a state"
         )
     table: dict[Any, Callable[..., Any]] = dict(core_aten_decompositions())
     table.pop(torch.ops.aten._to_copy.default, None)
     try:
-        graph = make_fx(joint, table, tracing_mode="fake", _allow_non_fake_inputs=True)(
+        graph = make_fx(watched, table, tracing_mode="fake", _allow_non_fake_inputs=True)(
             list(named.values()), inner, outer
         )
     except Exception as error:
@@ -149,6 +172,36 @@ class _Lines(TorchDispatchMode):
             place = f"{frame.f_code.co_filename}, line {frame.f_lineno}"
             self.of[func.overloadpacket] = place
         return func(*args, **(kwargs or {}))
+
+
+class _Witness(TorchDispatchMode):
+    """Notes the code that runs between operations; what is inside them is torch's and slow."""
+
+    def __init__(self, ran: dict[CodeType, str]) -> None:
+        super().__init__()
+        self.ran = ran
+
+    def __enter__(self) -> _Witness:
+        super().__enter__()
+        sys.setprofile(self._note)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        sys.setprofile(None)
+        super().__exit__(*error)
+
+    def _note(self, frame: FrameType, event: str, _: Any) -> None:
+        if event == "call":
+            self.ran[frame.f_code] = frame.f_globals.get("__name__", "")
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        sys.setprofile(None)
+        try:
+            return func(*args, **(kwargs or {}))
+        finally:
+            sys.setprofile(self._note)
 
 
 _TORCH = os.path.dirname(torch.__file__)

@@ -24,7 +24,7 @@ def place(monkeypatch, tmp_path, install):
 def filled(place):
     (place / "a.so").write_bytes(b"x" * 1000)
     (place / "b.so").write_bytes(b"x" * 2048)
-    (place / "plan.json").write_bytes(b"x" * 24)
+    (place / "c.plan").write_bytes(b"x" * 24)
     return place
 
 
@@ -38,6 +38,7 @@ def test_info_shows_folder_number_and_size(filled, snn):
     assert lines(result.output) == [
         ["folder", str(filled)],
         ["kernels", "2"],
+        ["plans", "1"],
         ["size", "3.0 KiB"],
     ]
 
@@ -47,6 +48,7 @@ def test_info_as_json(filled, snn):
         "schema": 1,
         "folder": str(filled),
         "kernels": 2,
+        "plans": 1,
         "bytes": 3072,
     }
 
@@ -57,7 +59,7 @@ def test_info_as_json(filled, snn):
 def test_sizes_are_readable(place, snn, size, shown):
     with (place / "a.so").open("wb") as file:
         file.truncate(size)
-    assert lines(snn("cache", "info").output)[2] == ["size", shown]
+    assert lines(snn("cache", "info").output)[-1] == ["size", shown]
 
 
 def test_info_of_a_cache_that_is_not_there_yet(monkeypatch, tmp_path, install, snn):
@@ -65,7 +67,7 @@ def test_info_of_a_cache_that_is_not_there_yet(monkeypatch, tmp_path, install, s
     monkeypatch.setenv("SNN_CACHE", str(tmp_path / "new"))
     result = snn("cache", "info")
     assert result.exit_code == 0
-    assert lines(result.output)[1:] == [["kernels", "0"], ["size", "0 B"]]
+    assert lines(result.output)[1:] == [["kernels", "0"], ["plans", "0"], ["size", "0 B"]]
 
 
 def test_clear_removes_what_is_compiled_and_nothing_beside(filled, snn):
@@ -73,15 +75,16 @@ def test_clear_removes_what_is_compiled_and_nothing_beside(filled, snn):
     beside.write_text("kept")
     result = snn("cache", "clear")
     assert result.exit_code == 0
-    assert result.output.strip() == f"removed 2 kernels (3.0 KiB) from {filled}"
+    assert result.output.strip() == f"removed 2 kernels and 1 plan (3.0 KiB) from {filled}"
     assert list(filled.iterdir()) == []
     assert beside.read_text() == "kept"
-    assert snn("cache", "clear").output.strip() == f"removed 0 kernels (0 B) from {filled}"
+    again = snn("cache", "clear").output.strip()
+    assert again == f"removed 0 kernels and 0 plans (0 B) from {filled}"
 
 
 def test_clear_counts_one_kernel_in_the_singular(place, snn):
     (place / "a.so").write_bytes(b"x")
-    assert "removed 1 kernel (1 B)" in snn("cache", "clear").output
+    assert "removed 1 kernel and 0 plans (1 B)" in snn("cache", "clear").output
 
 
 def test_clear_leaves_running_compilations_and_removes_abandoned_ones(place, snn):

@@ -187,7 +187,8 @@ def test_copies_and_pickles_compile_for_themselves():
 
 
 @compiled
-def test_a_step_is_captured_once_per_shape(monkeypatch):
+def test_a_step_is_captured_once_per_shape(monkeypatch, tmp_path):
+    monkeypatch.setenv("SNN_CACHE", str(tmp_path))
     captured: list[torch.Size] = []
     inner = compiled_kernel.capture
 
