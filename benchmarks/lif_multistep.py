@@ -1,364 +1,290 @@
 """A layer of LIF neurons over all time steps: this library beside its peers on the CPU.
 
-Contenders take turns in one process, so that all see the same machine; ratios are of medians.
 Peers that cannot be imported are left out. See README.md in this folder.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import itertools
-import math
-import os
-import platform
-import statistics
-import subprocess
+import json
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
+from agreement import HEAD, WORDS, agree
+from measure import COPY, MODES, TUNED, Effort, compare, drive, in_child, job, peak, rounds
+from page import Page, add_effort, number, parser, power
+from peers import MODULES, Layer, failures
+from subjects import NEURONS, OURS
 from torch import Tensor
 
 import snncore as snn
-from snncore.kernels import build, pool
-from snncore.kernels.memory import tune_memory
+from snncore.kernels import build, plan
 
 STEPS, SIZES = (4, 16, 64, 256), (1 << 16, 1 << 18, 1 << 20)
-MODES = ("forward", "forward+backward")
+TUNED_SHAPES = "16x2^18 16x2^20 64x2^16 64x2^18 256x2^16"
+PEAK_SHAPES = "16x2^18 64x2^18"
+COMPILED_SHAPES = "4x2^18 16x2^18"
+ALONE_SHAPES = "16x2^20"
 # Tensors of the shape of x that must cross the bus at least: x in, spikes out; then x again, their
-# gradient in, that of x out. Keeping the potential instead of reading x again would make it six.
-LEAST = {"forward": 2, "forward+backward": 5}
-# Below this, the interpreter's own memory is most of a peak.
-WORTH_A_PEAK = 16 << 20
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "lif_multistep.md"
-Run = Callable[[Tensor], Tensor]
+# gradient in, that of x out.
+LEAST = {MODES[0]: 2, MODES[1]: 5}
+LIF = NEURONS["lif"]
+Shape = tuple[int, int]
 
 
-def ours(backend: str) -> Run:
-    lif = snn.build("neuron", "lif", tau=2.0, step_mode="m", backend=backend)
+def compared(
+    shapes: Sequence[Shape],
+    names: Sequence[str],
+    effort: Effort,
+    environment: Mapping[str, str] | None = None,
+) -> list[list[str]]:
+    """Times of every shape, each in a fresh process: first all forward, then with backward."""
+    first, *rest = names
+    best = ["best peer (ratio)"] * any(name in MODULES for name in names)
+    head = ["mode", "T", "N", f"{first} ms", *(f"{name} ms (ratio)" for name in rest), *best]
+    rows: dict[str, list[list[str]]] = {mode: [] for mode in MODES}
+    for shape in shapes:
+        request = {"do": "times", "names": names, "shape": shape, "effort": vars(effort)}
+        found = in_child(__file__, request, environment)
+        for mode, times in found.items():
+            rows[mode].append(row(mode, shape, names, times))
+            print(*rows[mode][-1], sep=" | ", file=sys.stderr)
+    body = [line for mode in MODES for line in rows[mode]]
+    return [[*head, "copy ms", f"{first} / floor"], *body]
 
-    def run(x: Tensor) -> Tensor:
+
+def row(mode: str, shape: Shape, names: Sequence[str], times: Mapping[str, float]) -> list[str]:
+    first, *rest = names
+    base = times[first]
+    cells = [mode, str(shape[0]), power(shape[1]), number(base)]
+    cells += [f"{number(times[name])} ({times[name] / base:.1f})" for name in rest]
+    peers = {times[name]: name for name in names if name in MODULES}
+    if peers:
+        fastest = min(peers)
+        cells.append(f"{peers[fastest]} (**{fastest / base:.1f}**)")
+    # A copy moves two tensors.
+    floor = times[COPY] * LEAST[mode] / 2
+    return [*cells, number(times[COPY]), f"{base / floor:.1f}"]
+
+
+def peaks(shapes: Sequence[Shape], names: Sequence[str]) -> list[list[str]]:
+    """Peak memory of every contender, and of ours as a part of SpikingJelly's."""
+    first = names[0]
+    beside = "spikingjelly" in names
+    rows = [["mode", "T", "N", *names, *[f"{first} / spikingjelly"] * beside]]
+    for mode, shape in itertools.product(MODES, shapes):
+        found = {
+            name: in_child(__file__, {"do": "peak", "name": name, "mode": mode, "shape": shape})
+            for name in names
+        }
+        cells = [mode, str(shape[0]), power(shape[1])]
+        cells += [f"{found[name]:.1f}" for name in names]
+        if beside:
+            cells.append(f"**{found[first] / found['spikingjelly']:.0%}**")
+        rows.append(cells)
+    return rows
+
+
+def alone(shapes: Sequence[Shape], effort: Effort) -> list[list[str]]:
+    """The two compiled functions by themselves."""
+    rows = [["T", "N", "forward ms", "backward ms", "bytes", "copy of them ms", "ratio"]]
+    for shape in shapes:
+        request = {"do": "alone", "shape": shape, "effort": vars(effort)}
+        found = in_child(__file__, request)
+        # A copy reads four bytes and writes four.
+        copy = found[COPY] * found["bytes"] / 8
+        forward, backward = found["forward"], found["backward"]
+        cells = [str(shape[0]), power(shape[1]), number(forward), number(backward)]
+        ratio = f"**{(forward + backward) / copy:.2f}**"
+        rows.append([*cells, f"{found['bytes']:g}", number(copy), ratio])
+    return rows
+
+
+def compiled(shapes: Sequence[Shape], effort: Effort) -> list[list[str]]:
+    """``torch.compile`` of the unrolled eager loop, and what compiling takes."""
+    rows = [["mode", "T", "N", "cpp ms", "eager ms (ratio)", "compiled ms (ratio)", "compiled in"]]
+    for shape in shapes:
+        # An empty cache: what a reader would wait for.
+        with tempfile.TemporaryDirectory() as cache:
+            request = {"do": "compiled", "shape": shape, "effort": vars(effort)}
+            found = in_child(__file__, request, {"TORCHINDUCTOR_CACHE_DIR": cache})
+        for mode in MODES:
+            times = found[mode]
+            base = times["cpp"]
+            cells = [mode, str(shape[0]), power(shape[1]), number(base)]
+            cells += [f"{number(t)} ({t / base:.1f})" for t in (times["eager"], times["compiled"])]
+            rows.append([*cells, f"{times['seconds']:.0f} s"])
+    return rows
+
+
+def answer(request: dict[str, Any]) -> Any:
+    """What a child process measures."""
+    shape = tuple(request["shape"])
+    if request["do"] == "peak":
+        return peak(LIF.contender(request["name"]).make(), request["mode"], shape)
+    effort = Effort(**request["effort"])
+    if request["do"] == "times":
+        layers = {name: LIF.contender(name).make() for name in request["names"]}
+        return compare(layers, shape, effort)
+    torch.set_num_threads(effort.threads)
+    return {"alone": kernels_alone, "compiled": loops}[request["do"]](shape, effort)
+
+
+def kernels_alone(shape: tuple[int, ...], effort: Effort) -> dict[str, float]:
+    """Time inside the compiled functions, on buffers of the pool that were used before."""
+    spent: list[float] = []
+    load = build.load
+
+    def timed(*given: Any) -> Callable[..., Any]:
+        function = load(*given)
+
+        def call(*arguments: Any) -> Any:
+            begun = effort.clock()
+            result = function(*arguments)
+            spent.append((effort.clock() - begun) * 1e3)
+            return result
+
+        return call
+
+    lif = snn.build("neuron", "lif", tau=2.0, step_mode="m", backend="cpp")
+    x, grad = drive(shape)
+    step = job(Layer(lambda x: lif(x)), MODES[1], x, grad)
+
+    def both() -> None:
         snn.reset(lif)
-        return lif(x)
+        spent.clear()
+        step()
 
-    return run
+    taken: list[tuple[float, ...]] = []
 
+    def recorded() -> None:
+        both()
+        if len(spent) != 2:
+            sys.exit(f"forward and backward should call two kernels, but called {len(spent)}")
+        taken.append(tuple(spent))
 
-def spikingjelly() -> Run:
-    home = "spikingjelly.activation_based"
-    neuron = importlib.import_module(f"{home}.neuron")
-    surrogate = importlib.import_module(f"{home}.surrogate")
-    lif = neuron.LIFNode(tau=2.0, surrogate_function=surrogate.ATan(), step_mode="m")
-
-    def run(x: Tensor) -> Tensor:
-        lif.reset()
-        return lif(x)
-
-    return run
-
-
-def snntorch() -> Run:
-    lif = importlib.import_module("snntorch").Leaky(beta=0.5, reset_mechanism="zero")
-
-    def run(x: Tensor) -> Tensor:
-        v, spikes = torch.zeros_like(x[0]), []
-        # The scale of the decayed input; indexing x[t] instead would make backward quadratic.
-        for now in (x * 0.5).unbind(0):
-            s, v = lif(now, v)
-            spikes.append(s)
-        return torch.stack(spikes)
-
-    return run
+    build.load = timed
+    try:
+        copy = rounds({"both": recorded}, x, effort)[COPY]
+    finally:
+        build.load = load
+    # The first round fills the pool.
+    forward, backward = (sorted(times)[len(times) // 2] for times in zip(*taken[1:], strict=True))
+    return {"forward": forward, "backward": backward, COPY: copy, "bytes": moved(lif, x)}
 
 
-def norse() -> Run:
-    module = importlib.import_module("norse.torch.module.lif_box")
-    functional = importlib.import_module("norse.torch.functional.lif_box")
-    cell = module.LIFBoxCell(
-        functional.LIFBoxParameters(tau_mem_inv=torch.as_tensor(500.0)), dt=0.001
-    )
+def moved(lif: torch.nn.Module, x: Tensor) -> float:
+    """Bytes that the two kernels read and write per neuron and time step."""
+    snn.reset(lif)
+    (layer,) = plan(lif, x).layers
+    read = layer.way != "keep" or "the input" in layer.needs
+    # x in, spikes out, their gradient in, that of x out; then what is saved, written and read.
+    return 4 * 4 + 4 * read + 2 * layer.saved_bytes
 
-    def run(x: Tensor) -> Tensor:
-        state, spikes = None, []
+
+def loops(shape: tuple[int, ...], effort: Effort) -> dict[str, dict[str, float]]:
+    """Ours, and one step in a Python loop over T, plain and compiled."""
+    neuron = snn.build("neuron", "lif", tau=2.0, step_mode="m", backend="eager")
+
+    def loop(x: Tensor) -> Tensor:
+        v, spikes = x.new_zeros(x.shape[1:]), []
         for now in x.unbind(0):
-            s, state = cell(now, state)
+            s, v = neuron.step(now, v)
             spikes.append(s)
         return torch.stack(spikes)
 
-    return run
-
-
-def sinabs() -> Run:
-    layers = importlib.import_module("sinabs.layers")
-    activation = importlib.import_module("sinabs.activation")
-    lif = layers.LIF(
-        tau_mem=1 / math.log(2),
-        spike_fn=activation.SingleSpike,
-        reset_fn=activation.MembraneReset(),
-    )
-
-    def run(x: Tensor) -> Tensor:
-        lif.reset_states()
-        return lif(x.unsqueeze(0)).squeeze(0)
-
-    return run
-
-
-CONTENDERS: dict[str, Callable[[], Run]] = {
-    "cpp": lambda: ours("cpp"),
-    "eager": lambda: ours("eager"),
-    "spikingjelly": spikingjelly,
-    "snntorch": snntorch,
-    "norse": norse,
-    "sinabs": sinabs,
-}
-
-
-def importable(names: Sequence[str]) -> dict[str, Run]:
-    """What of ``names`` is installed, ready to run."""
-    found: dict[str, Run] = {}
-    for name in names:
-        try:
-            found[name] = CONTENDERS[name]()
-        except ImportError as error:
-            print(f"left out: {name} ({error})", file=sys.stderr)
+    fast = torch.compile(loop, dynamic=False, fullgraph=True)
+    x, grad = drive(shape)
+    layers = {"cpp": LIF.contender("cpp").make(), "eager": Layer(loop), "compiled": Layer(fast)}
+    found = {}
+    for mode in MODES:
+        calls = {name: job(layer, mode, x, grad) for name, layer in layers.items()}
+        begun = time.perf_counter()
+        calls["compiled"]()
+        seconds = time.perf_counter() - begun
+        found[mode] = {**rounds(calls, x, effort), "seconds": seconds}
     return found
 
 
-def check(runs: dict[str, Run]) -> list[str]:
-    """One line per contender on the spikes; stops when one computes something else."""
-    torch.manual_seed(0)
-    x = torch.randn(32, 4096) * 1.5 + 0.5
-    with torch.no_grad():
-        expected = ours("eager")(x)
-        said = []
-        for name, run in runs.items():
-            y = run(x)
-            wrong = int((y != expected).sum())
-            # A potential may land within rounding of the threshold, but rarely.
-            if y.shape != x.shape or wrong > (0 if name in ("cpp", "eager") else 13):
-                sys.exit(f"{name} computes something else: {wrong} of {y.numel()} spikes differ")
-            said.append(f"{name}: {wrong} of {y.numel()} spikes differ")
-    print(f"firing rate {expected.mean():.3f};", "; ".join(said), file=sys.stderr)
-    return said
-
-
-@dataclass
-class Cell:
-    """Medians in milliseconds for one mode and shape."""
-
-    mode: str
-    steps: int
-    size: int
-    times: dict[str, float]
-    copy: float
-    peaks: dict[str, float]
-
-
-def measure(
-    runs: dict[str, Run], mode: str, steps: int, size: int, repeats: int, clock: Callable[[], float]
-) -> Cell:
-    """Interleaved rounds of every contender and of the copy probe."""
-    x = torch.randn(steps, size) * 1.5 + 0.5
-    grad = torch.randn(steps, size) if mode != "forward" else x
-    target = torch.empty_like(x)
-    calls = {name: job(run, mode, x, grad) for name, run in runs.items()}
-    calls["copy"] = lambda: target.copy_(x)
-    taken: dict[str, list[float]] = {name: [] for name in calls}
-    for turn in range(repeats + 1):
-        for name, call in calls.items():
-            begun = clock()
-            call()
-            # The first round captures, compiles, and grows the heap.
-            if turn:
-                taken[name].append((clock() - begun) * 1e3)
-    medians = {name: statistics.median(times) for name, times in taken.items()}
-    copy = medians.pop("copy")
-    return Cell(mode, steps, size, medians, copy, {})
-
-
-def job(run: Run, mode: str, x: Tensor, grad: Tensor) -> Callable[[], object]:
-    """One call whose outputs die with it."""
-    if mode == "forward":
-
-        def forward() -> None:
-            with torch.no_grad():
-                run(x)
-
-        return forward
-    # A second tensor on the same memory: it alone wants a gradient.
-    leaf = x.detach().requires_grad_()
-
-    def both() -> None:
-        leaf.grad = None
-        run(leaf).backward(grad)
-
-    return both
-
-
-def peak(name: str, mode: str, steps: int, size: int, tuned: bool) -> float:
-    """Peak memory beyond input and incoming gradient, in sizes of x, of a fresh process."""
-    words = ["--child", name, mode, str(steps), str(size), *(["--tune-memory"] * tuned)]
-    ran = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True)
-    if ran.returncode:
-        sys.exit(ran.stderr)
-    return float(ran.stdout.split()[-1])
-
-
-def child(name: str, mode: str, steps: int, size: int) -> None:
-    """What :func:`peak` runs."""
-    torch.set_num_threads(1)
-    run = CONTENDERS[name]()
-    small = torch.randn(2, 64)
-    job(run, mode, small, small)()
-    x = torch.randn(steps, size) * 1.5 + 0.5
-    grad = torch.randn(steps, size) if mode != "forward" else x
-    call = job(run, mode, x, grad)
-    # Sets the high-water mark back to what is resident now.
-    Path("/proc/self/clear_refs").write_text("5")
-    before = resident("VmRSS")
-    call()
-    print((resident("VmHWM") - before) / x.nbytes)
-
-
-def resident(field: str) -> int:
-    """Bytes of a line of this process's status."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
-
-
-def table(cells: Sequence[Cell], names: Sequence[str]) -> str:
-    """The results as Markdown: milliseconds, and how many times that of ``cpp``."""
-    first = names[0]
-    head = ["mode", "T", "N", f"{first} ms"]
-    head += [f"{name} ms (ratio)" for name in names[1:]] + ["copy ms", f"{first} / floor"]
-    if any(cell.peaks for cell in cells):
-        head += [f"peak {name}" for name in names]
-    rows = [head, ["---"] * len(head)]
-    for cell in cells:
-        base = cell.times[first]
-        row = [cell.mode, str(cell.steps), f"2^{cell.size.bit_length() - 1}", shown(base)]
-        row += [f"{shown(cell.times[n])} ({cell.times[n] / base:.1f})" for n in names[1:]]
-        # A copy moves two tensors.
-        floor = cell.copy * LEAST[cell.mode] / 2
-        row += [shown(cell.copy), f"{base / floor:.1f}"]
-        if len(head) > len(row):
-            row += [f"{cell.peaks[name]:.1f}" if cell.peaks else "" for name in names]
-        rows.append(row)
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def shown(milliseconds: float) -> str:
-    return f"{milliseconds:.3g}" if milliseconds < 100 else f"{milliseconds:.0f}"
-
-
-def facts(threads: int, loads: Sequence[float], tuned: bool) -> list[str]:
-    """What the numbers depend on."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text().splitlines()
-        model = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), model)
-    pages = Path("/sys/kernel/mm/transparent_hugepage/enabled")
-    chosen = pages.read_text().split("[")[1].split("]")[0] if pages.exists() else "none"
-    compiler = subprocess.run(
-        [build.compiler() or "false", "--version"], capture_output=True, text=True
-    ).stdout
-    versions = []
-    for name in ("torch", "snncore", *list(CONTENDERS)[2:]):
-        try:
-            versions.append(f"{name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            continue
-    held = pool.info()
-    memory = f"buffer pool {held.limit >> 20} MiB, {held.reused} buffers used again"
-    return [
-        f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}; "
-        f"Python {platform.python_version()}, {', '.join(versions)}; "
-        f"{(compiler.splitlines() or ['no compiler'])[0]}",
-        f"{threads} thread(s), {'CPU' if threads == 1 else 'wall'} time; load average "
-        f"{min(loads):.1f} to {max(loads):.1f} (the benchmark itself is 1); "
-        f"huge pages {chosen}; malloc {'tuned' if tuned else 'as it comes'}; {memory}",
-    ]
-
-
-def report(cells: Sequence[Cell], names: Sequence[str], notes: Sequence[str]) -> str:
-    """The page of the documentation."""
-    return "\n".join(
-        [
-            "# LIF over many time steps",
-            "",
-            "Written by `python benchmarks/lif_multistep.py --write`; "
-            "`benchmarks/README.md` says how it measures.",
-            "",
-            *(f"- {note}" for note in notes),
-            "",
-            table(cells, names),
-            "",
-        ]
-    )
+def shapes_of(text: str) -> Shape:
+    """``16x2^18`` or ``16x262144``."""
+    steps, _, size = text.partition("x")
+    base, _, exponent = size.partition("^")
+    try:
+        return int(steps), int(base) ** int(exponent or 1)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} should read TxN, such as 16x2^18") from None
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--steps", type=int, nargs="+", default=STEPS, metavar="T")
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N")
-    parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
-    parser.add_argument(
-        "--only", nargs="+", default=list(CONTENDERS), choices=CONTENDERS, help="contenders"
+    made = parser(__doc__)
+    add_effort(made)
+    made.add_argument("--only", nargs="+", default=LIF.names(), choices=LIF.names())
+    made.add_argument("--steps", type=int, nargs="+", default=STEPS, metavar="T")
+    made.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N")
+    made.add_argument("--most", type=int, default=1 << 26, help="elements of a shape, at most")
+    for name, default, words in (
+        ("tuned", TUNED_SHAPES, "with malloc tuned for all"),
+        ("peaks", PEAK_SHAPES, "peak memory (Linux)"),
+        ("alone", ALONE_SHAPES, "kernels alone"),
+    ):
+        given = [shapes_of(shape) for shape in default.split()]
+        made.add_argument(
+            f"--{name}", type=shapes_of, nargs="*", default=given, metavar="TxN", help=words
+        )
+    made.add_argument(
+        "--compile", type=shapes_of, nargs="*", metavar="TxN", help="torch.compile (minutes)"
     )
-    parser.add_argument(
-        "--most", type=int, default=1 << 24, help="leave out shapes of more elements"
-    )
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=1, help="1 measures CPU time, more wall")
-    parser.add_argument("--memory", action="store_true", help="peaks, one process each (Linux)")
-    parser.add_argument("--tune-memory", action="store_true", help="for every contender")
-    parser.add_argument("--write", action="store_true", help=f"write docs/benchmarks/{PAGE.name}")
-    parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
-    return parser.parse_args()
+    return made.parse_args()
 
 
 def main() -> None:
     chosen = arguments()
-    if chosen.tune_memory and (reason := tune_memory()):
-        sys.exit(f"cannot tune malloc: {reason}")
     if chosen.child:
-        name, mode, steps, size = chosen.child
-        child(name, mode, int(steps), int(size))
+        print(json.dumps(answer(json.loads(chosen.child))))
         return
-    torch.set_num_threads(chosen.threads)
-    clock = time.process_time if chosen.threads == 1 else time.perf_counter
-    runs = importable(chosen.only)
-    notes = [f"Same spikes: {', '.join(check(runs))}."]
-    torch.manual_seed(0)
-    cells, loads = [], [os.getloadavg()[0]]
-    for mode, steps, size in itertools.product(chosen.modes, chosen.steps, chosen.sizes):
-        if steps * size > chosen.most:
-            continue
-        cell = measure(runs, mode, steps, size, chosen.repeats, clock)
-        if chosen.memory and steps * size * 4 >= WORTH_A_PEAK:
-            tuned = chosen.tune_memory
-            cell.peaks = {name: peak(name, mode, steps, size, tuned) for name in runs}
-        cells.append(cell)
-        loads.append(os.getloadavg()[0])
-        print(table([cell], list(runs)).splitlines()[-1], file=sys.stderr)
-    notes = [*facts(chosen.threads, loads, chosen.tune_memory), *notes]
-    notes.append(
-        "Floor: the time of `copy_` for the bytes that must move, which are "
-        f"{4 * LEAST[MODES[0]]} per neuron and step forward and {4 * LEAST[MODES[1]]} with "
-        "backward. Peaks are beyond input and incoming gradient, in sizes of x."
+    effort = Effort(chosen.repeats, chosen.seconds, chosen.threads)
+    broken = failures(chosen.only)
+    for name, error in broken.items():
+        print(f"left out: {name} ({error})", file=sys.stderr)
+    names = [name for name in chosen.only if name not in broken]
+    page = Page("lif_multistep", "LIF over many time steps")
+    checked = [HEAD, *agree(LIF, names)]
+    shapes = list(itertools.product(chosen.steps, chosen.sizes))
+    shapes = [shape for shape in shapes if shape[0] * shape[1] <= chosen.most]
+    ratio = f"In brackets, how many times as long as {names[0]}."
+    floor = (
+        f"*Floor* is the time of `copy_` for the bytes that must move, {4 * LEAST[MODES[0]]} per "
+        f"neuron and step forward and {4 * LEAST[MODES[1]]} with backward."
     )
-    page = report(cells, list(runs), notes)
-    print(page)
-    if chosen.write:
-        PAGE.parent.mkdir(parents=True, exist_ok=True)
-        PAGE.write_text(page)
+    page.add("Default settings", f"{ratio} {floor}", compared(shapes, names, effort))
+    if chosen.tuned:
+        shown = " ".join(f"{name}={value}" for name, value in TUNED.items())
+        words = f"All contenders under `{shown}`, so that no one waits for fresh pages. {ratio}"
+        page.add("Tuned malloc", words, compared(chosen.tuned, names, effort, TUNED))
+    if chosen.peaks:
+        words = "Growth beyond input and incoming gradient, in sizes of the input."
+        page.add("Peak memory", words, peaks(chosen.peaks, names))
+    if chosen.alone and set(names) & set(OURS):
+        words = (
+            "Inside the compiled functions, on buffers that were used before; bytes per neuron and "
+            "step that they read and write, and the time of `copy_` for as many."
+        )
+        page.add("Kernels alone", words, alone(chosen.alone, effort))
+    if chosen.compile is not None:
+        given = chosen.compile or [shapes_of(shape) for shape in COMPILED_SHAPES.split()]
+        words = (
+            "The eager step in a loop over T, unrolled by `torch.compile`, with an empty cache. "
+            f"The kernels of this library are compiled once for all T: `compile_cost.md`. {ratio}"
+        )
+        page.add("Beside torch.compile", words, compiled(given, effort))
+    page.add("Agreement", WORDS, checked)
+    page.publish(effort, chosen)
 
 
 if __name__ == "__main__":
