@@ -48,15 +48,28 @@ SNN_INLINE u16 snn_to_fp16(float x) {
   return y;
 }
 #else
-union snn_half { _Float16 real; u16 bits; };
+// With integers: compilers turn the processor's conversions into one call per number.
 SNN_INLINE float snn_from_fp16(u16 x) {
-  snn_half h;
-  h.bits = x;
-  return (float)h.real;
+  const u32 size = x & 0x7fff;
+  snn_word w, large;
+  w.bits = size << 13;
+  // 2^112 is what the two exponents' biases differ by; subnormal numbers come out right, too.
+  w.real *= 5.192296858534828e33f;
+  large.bits = size << 13 | 0x7f800000;
+  w.bits = (size >= 0x7c00 ? large.bits : w.bits) | (u32)(x & 0x8000) << 16;
+  return w.real;
 }
 SNN_INLINE u16 snn_to_fp16(float x) {
-  snn_half h;
-  h.real = (_Float16)x;
-  return h.bits;
+  snn_word w, tiny;
+  w.real = x;
+  const u32 size = w.bits & 0x7fffffff, sign = w.bits >> 16 & 0x8000;
+  // To the nearest, ties to even.
+  const u32 normal = ((size + 0xfff + (size >> 13 & 1)) >> 13) - (112 << 10);
+  // The last place of 0.5 is the least subnormal number.
+  tiny.bits = size;
+  tiny.real += 0.5f;
+  const u32 near = size < 0x38800000 ? tiny.bits - 0x3f000000 : normal;
+  const u32 finite = size >= 0x477ff000 ? 0x7c00 : near;
+  return (u16)((size > 0x7f800000 ? 0x7e00 : finite) | sign);
 }
 #endif
