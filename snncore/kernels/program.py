@@ -125,7 +125,8 @@ class Program:
             io=HALVES.get(xs[0].dtype, "f"),
         )
         outputs = len(self.captured.values) - self.captured.states
-        empty = self._allocator(xs[0])
+        layout = Layout.of(xs[0])
+        empty = self._allocator(layout, xs[0].device)
         outs = [empty(variant.io, steps) for _ in range(outputs)]
         finals = [empty("f") for _ in states]
         rows = [empty("f", steps) for _ in traces]
@@ -139,7 +140,7 @@ class Program:
             **{("trace", i): row for i, row in zip(traces, rows, strict=True)},
             **_named("mark" if way == MARKS else "save", left),
         }
-        self._call("forward", variant, arrays, xs[0], way)
+        self._call("forward", variant, arrays, layout, steps, way)
         return outs, finals, rows, left
 
     def backward(
@@ -156,7 +157,8 @@ class Program:
     ) -> tuple[list[Tensor | None], list[Tensor], list[Tensor | None]]:
         """Gradients of inputs, initial states and parameters."""
         steps = xs[0].shape[0]
-        empty = self._allocator(xs[0])
+        layout = Layout.of(xs[0])
+        empty = self._allocator(layout, xs[0].device)
         read = self._read(params)
         variant = Variant(
             saves=self.saves,
@@ -184,7 +186,7 @@ class Program:
             **_named("gstart", gstarts),
             **_named("sum", sums),
         }
-        self._call("backward", variant, arrays, xs[0], way)
+        self._call("backward", variant, arrays, layout, steps, way)
         return gxs, gstarts, self._to_params(params, sums)
 
     def _read(self, params: Sequence[Tensor]) -> list[Tensor]:
@@ -204,12 +206,10 @@ class Program:
                 grads[place] = grad if grad is None else grad.to(params[place].dtype)
         return grads
 
-    def _allocator(self, x: Tensor) -> Callable[..., Tensor]:
-        layout = Layout.of(x)
-
+    def _allocator(self, layout: Layout, device: torch.device) -> Callable[..., Tensor]:
         def empty(element: Format, steps: int | None = None) -> Tensor:
             dtype = dtype_of(element, self.dtype)
-            return layout.empty(lambda shape: self.target.empty(shape, dtype, x.device), steps)
+            return layout.empty(lambda shape: self.target.empty(shape, dtype, device), steps)
 
         return empty
 
@@ -223,10 +223,11 @@ class Program:
         which: str,
         variant: Variant,
         arrays: Mapping[Any, Tensor | None],
-        x: Tensor,
+        layout: Layout,
+        steps: int,
         way: str,
     ) -> None:
-        layout, steps, count = Layout.of(x), x.shape[0], self.shape.numel()
+        count = self.shape.numel()
         if not count:
             return
         source, run = self._load(which, variant)
