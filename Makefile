@@ -2,6 +2,13 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+# Where the libraries live that the benchmarks compare with.
+PEERS ?= .venv-peers
+# Where `make gpu-check` runs, on top of the machine's own packages, and the extra for its CUDA.
+GPU ?= .venv-gpu
+CUDA ?= cuda12
+# Added to every benchmark; --write puts the pages into docs/benchmarks.
+BENCH ?=
 # Another package index for torch alone, for instance one that serves CPU-only builds.
 TORCH_INDEX ?=
 # The one place that knows where real recordings lie; tests read the variable.
@@ -13,10 +20,12 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 PROJECTS := . $(patsubst %/pyproject.toml,%,$(sort $(wildcard plugins/*/pyproject.toml)))
 DEPENDS := constraints.txt $(PROJECTS:%=%/pyproject.toml)
+# A plugin that fails to load is an error, and so is a neuron that falls back from a kernel.
+STRICT = SNN_STRICT_PLUGINS=1 SNN_KERNELS_STRICT=1
 # Two workers share two cores best when each computes on one thread.
-PYTEST = SNN_STRICT_PLUGINS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+PYTEST = $(STRICT) OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: help demo test test-slow lint format clean
+.PHONY: help demo test test-slow bench bench-peers gpu-check lint format clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -46,7 +55,36 @@ test: $(VENV)/.linted  ## the default suite
 	$(PYTEST) -m "not slow" -n auto
 
 test-slow: $(VENV)/.linted  ## what takes longer: real data, wheels, compilers, several processes
-	$(BIN)/python -m pytest -m slow
+	SNN_KERNELS_STRICT=1 $(BIN)/python -m pytest -m slow
+
+bench-peers: $(PEERS)/.installed  ## the libraries to compare with, in an environment of their own
+
+$(PEERS)/.installed: VENV = $(PEERS)
+$(PEERS)/.installed: constraints.txt pyproject.toml plugins/snn-neurons/pyproject.toml benchmarks/peers.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	$(PIP) hatchling editables
+	$(PIP) --no-build-isolation -e . -e plugins/snn-neurons
+	$(PIP) --no-deps -r benchmarks/peers.txt
+	$(BIN)/python benchmarks/peers.py
+	touch $@
+
+bench: $(PEERS)/.installed  ## speed and memory beside other libraries, a quarter of an hour
+	$(PEERS)/bin/python benchmarks/lif_multistep.py --most 16777216 --seconds 4 $(BENCH)
+	$(PEERS)/bin/python benchmarks/complex_neurons.py --seconds 4 $(BENCH)
+	$(PEERS)/bin/python benchmarks/compile_cost.py $(BENCH)
+
+gpu-check: $(GPU)/.installed  ## on a CUDA device: test kernels, then time them (docs/benchmarks/gpu.md)
+	$(STRICT) $(GPU)/bin/python benchmarks/gpu.py --write $(BENCH)
+
+$(GPU)/.installed: VENV = $(GPU)
+$(GPU)/.installed: PIP = $(BIN)/python -m pip install --disable-pip-version-check
+$(GPU)/.installed: pyproject.toml plugins/snn-neurons/pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv --system-site-packages $(VENV)
+	# Without constraints: a torch and a CuPy that are there fit the machine's driver.
+	$(PIP) hatchling editables
+	$(PIP) --no-build-isolation -e '.[testing,$(CUDA)]' -e plugins/snn-neurons
+	touch $@
 
 lint: $(VENV)/.linted  ## format, style, types, import contracts
 	$(BIN)/ruff format --check
@@ -59,4 +97,4 @@ format: $(VENV)/.linted  ## rewrite files in the house format
 	$(BIN)/ruff check --fix
 
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) $(GPU) .pytest_cache .ruff_cache .hypothesis .import_linter_cache

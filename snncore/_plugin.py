@@ -50,6 +50,18 @@ def snn_components(register: Register) -> None:
     )
     register(
         "backend",
+        "cuda",
+        "snncore.kernels.cuda:CudaBackend",
+        summary="fused CUDA C kernels through time, compiled by NVRTC through CuPy",
+    )
+    register(
+        "backend",
+        "triton",
+        "snncore.kernels.triton:TritonBackend",
+        summary="fused Triton kernels through time on CUDA devices",
+    )
+    register(
+        "backend",
         "eager",
         "snncore.kernels.eager:EagerBackend",
         summary="the plain PyTorch loop, reference of every other backend",

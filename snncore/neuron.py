@@ -40,6 +40,11 @@ class Neuron(NumericModule, MemoryModule):
         store_v_seq: keep the potential after each step of the last call in ``v_seq``.
         backend: name of a kernel backend; ``None`` takes the fastest that can run it.
 
+    Noise, and parameters that vary in time, are further inputs: declare ``inputs = 2``, take it in
+    ``step(x, noise, v)``, and draw it in ``forward(self, x)``, for instance with
+    ``torch.randn(x.shape, generator=self.generator)``, before ``super().forward(x, noise)``. A
+    further input ``[T, *]`` broadcasts against x at each step.
+
     Every number may be a float, a nested list or tensor (a buffer) or an ``nn.Parameter`` that
     broadcasts against ``[N, *]``.
 
@@ -164,7 +169,7 @@ class Neuron(NumericModule, MemoryModule):
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        seq = None if self._v_seq is None else self._v_seq.detach().clone()
+        seq = None if self._v_seq is None else self._v_seq.detach()
         return {**state, "_kernels": {}, "_v_seq": seq}
 
     def extra_repr(self) -> str:

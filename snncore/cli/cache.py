@@ -17,6 +17,8 @@ from snncore.kernels.cache import PLAN, folder
 app = typer.Typer(no_args_is_help=True, help="Show or clear the cache of kernels.")
 
 # A compilation takes seconds; what is older was left by one that was killed.
+# Libraries of C++, binaries and texts of CUDA, modules of Triton.
+_KERNELS = {".so", ".cubin", ".ptx", ".py"}
 _ABANDONED = 3600.0
 
 
@@ -89,7 +91,7 @@ def _files(place: Path) -> dict[Path, int]:
 def _count(files: Iterable[Path]) -> tuple[int, int]:
     """Compiled kernels and plans."""
     suffixes = [file.suffix for file in files]
-    return suffixes.count(".so"), suffixes.count(PLAN)
+    return sum(suffix in _KERNELS for suffix in suffixes), suffixes.count(PLAN)
 
 
 def _several(count: int, noun: str) -> str:

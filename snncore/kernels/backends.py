@@ -77,7 +77,8 @@ class Backend(Protocol):
     priority: ClassVar[int]
     """The highest that is available and supports a plan is taken by default."""
     devices: ClassVar[tuple[str, ...]]
-    """Device types that it is made for; falling back from it there is worth a warning."""
+    """Device types that it runs on, where falling back from it is worth a warning; empty for one
+    that runs everywhere and is fallen back to."""
 
     def available(self) -> str | None:
         """Why it cannot run on this machine; None if it can."""
@@ -127,7 +128,9 @@ def choose(plan: Plan, wanted: str | None = None) -> Choice:
     for name, backend in _candidates(rejected):
         reason = _reason(backend, plan)
         if reason is None:
-            return Choice(name, backend, rejected, tuple(missed))
+            # Another backend that is made for the device is no fall-back.
+            made = plan.device.type in backend.devices
+            return Choice(name, backend, rejected, () if made else tuple(missed))
         rejected[name] = reason
         if plan.device.type in backend.devices:
             missed.append(name)
@@ -198,4 +201,7 @@ def _candidates(rejected: dict[str, str]) -> Iterator[tuple[str, Backend]]:
 
 
 def _reason(backend: Backend, plan: Plan) -> str | None:
+    # Asking whether it is available may take time, import a package, or wake a driver.
+    if backend.devices and plan.device.type not in backend.devices:
+        return f"it runs on {' and '.join(backend.devices)}, the input is on {plan.device.type}"
     return backend.available() or backend.supports(plan)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from snncore.errors import NotSupported
 from snncore.kernels import function, ops, plans
@@ -93,7 +94,7 @@ class CompiledKernel:
         # A compiler sees an operation of torch and looks no further.
         road = ops if compiling else function
         params = list(tensors_of(self.module).values())
-        inputs, given = _alike(inputs)
+        inputs, given = _alike(tuple(_spread(x, inputs[0]) for x in inputs))
         way = AGAIN
         if torch.is_grad_enabled():
             steps, *shape = inputs[0].shape
@@ -102,6 +103,14 @@ class CompiledKernel:
             self.handle, inputs, states, params, record, self.module.outputs, way
         )
         return tuple(y.to(given) for y in outputs), states, rows
+
+
+def _spread(x: Tensor, first: Tensor) -> Tensor:
+    """A further input ``[T, *]`` in the shape of the first, which a step would broadcast it to."""
+    if x.shape == first.shape:
+        return x
+    missing = first.dim() - x.dim()
+    return x.reshape(x.shape[0], *(1,) * missing, *x.shape[1:]).expand(first.shape)
 
 
 def _alike(inputs: Tensors) -> tuple[Tensors, torch.dtype]:

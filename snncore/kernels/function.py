@@ -59,7 +59,7 @@ class _Unroll(torch.autograd.Function):
         if torch.is_grad_enabled():
             ops.refuse(ctx, [])
 
-        def run(*given: Any) -> list[Tensor]:
+        def run(*given: Any) -> list[Tensor | None]:
             xs, states, params, left, incoming = given
             rest = (ctx.record, ctx.wants, ctx.learned, ctx.way)
             return ops.backward(ctx.program, xs, states, params, left, incoming, *rest)

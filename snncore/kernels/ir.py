@@ -49,14 +49,32 @@ INTEGER = frozenset({"quotient", "floor_quotient", "remainder", "shl", "shr"})
 OPERATIONS = COMPARE | LOGIC | ARITHMETIC | UNARY | SELECT | INTEGER | CASTS.keys()
 
 
+@dataclass(frozen=True)
+class Function:
+    """A C function of floats that a program calls.
+
+    Args:
+        name: unique among those that one kernel calls.
+        text: its definition; it gives its results through references after its arguments.
+        results: how many.
+    """
+
+    name: str
+    text: str
+    results: int
+
+
 @dataclass(frozen=True, eq=False)
 class Node:
     """One value. ``op`` is an operation, ``"const"``, or ``"in"`` for a kernel input.
 
+    One result of a C function is a ``"call"``; the others are its twins with another ``place``.
+
     Args:
         index: position in creation order, which is a topological order.
         value: of a constant.
-        role, place: which input, for instance ``("state", 0)``.
+        role, place: which input, for instance ``("state", 0)``; which result of a call.
+        function: of a call.
     """
 
     index: int
@@ -66,6 +84,7 @@ class Node:
     value: float | int = 0.0
     role: str = ""
     place: int = 0
+    function: Function | None = None
 
 
 class Program:
@@ -83,11 +102,12 @@ class Program:
         value: float | int = 0.0,
         role: str = "",
         place: int = 0,
+        function: Function | None = None,
     ) -> Node:
         # repr tells 0.0 from -0.0 and makes NaN equal to itself.
-        key = (op, tuple(arg.index for arg in args), kind, repr(value), role, place)
+        key = (op, tuple(arg.index for arg in args), kind, repr(value), role, place, function)
         if key not in self._known:
-            node = Node(len(self.nodes), op, args, kind, value, role, place)
+            node = Node(len(self.nodes), op, args, kind, value, role, place, function)
             self.nodes.append(node)
             self._known[key] = node
         return self._known[key]
@@ -108,6 +128,11 @@ class Program:
         if kind == "b":
             return self.op("ne", node, self.const(0, node.kind))
         return self.op(next(name for name, gives in CASTS.items() if gives == kind), node)
+
+    def call(self, function: Function, *args: Node) -> tuple[Node, ...]:
+        """What a C function gives."""
+        places = range(function.results)
+        return tuple(self._make("call", args, place=i, function=function) for i in places)
 
     def op(self, name: str, *args: Node) -> Node:
         """An operation, after exact simplification.

@@ -33,7 +33,7 @@ class Layout:
         """That of a sequence ``[T, *shape]``, if it is dense; else the usual one.
 
         Example:
-            >>> Layout.of(torch.zeros(4, 2, 3, 5, 5).to(memory_format=torch.channels_last_3d)).order
+            >>> Layout.of(torch.zeros(4, 2, 3, 5, 5)).order
             >>> Layout.of(torch.zeros(4, 2, 5, 5, 3).permute(0, 1, 4, 2, 3)).order
             (0, 2, 3, 1)
         """

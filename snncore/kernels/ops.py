@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 from weakref import WeakValueDictionary
 
 import torch
@@ -147,8 +147,11 @@ def backward(
     wants: list[bool],
     learned: list[int],
     way: str,
-) -> list[Tensor]:
-    """Gradients of the wanted inputs, of the initial states, and of the learned parameters."""
+) -> list[Tensor | None]:
+    """Gradients of the wanted inputs, of the initial states, and of the learned parameters.
+
+    None for a parameter that the step does not read.
+    """
     outputs = len(grads) - len(states) - len(record)
     traces = {
         place: torch.zeros_like(xs[0], dtype=program.dtype) if grad is None else grad
@@ -165,16 +168,12 @@ def backward(
         tuple(wants),
         way,
     )
-    found: list[Tensor] = [
+    found: list[Tensor | None] = [
         torch.zeros_like(x) if g is None else g
         for x, g, want in zip(xs, gxs, wants, strict=True)
         if want
     ]
-    found += gstarts
-    for place in learned:
-        grad = gparams[place]
-        found.append(torch.zeros_like(params[place]) if grad is None else grad)
-    return found
+    return [*found, *gstarts, *(gparams[place] for place in learned)]
 
 
 def _backward(
@@ -190,7 +189,13 @@ def _backward(
     way: str,
 ) -> list[Tensor]:
     program = program_of(handle, xs[0])
-    return backward(program, xs, states, params, left, grads, record, wants, learned, way)
+    found = backward(program, xs, states, params, left, grads, record, wants, learned, way)
+    # An operation of torch must give a tensor for each.
+    others = len(found) - len(learned)
+    for i, place in enumerate(learned, others):
+        if found[i] is None:
+            found[i] = torch.zeros_like(params[place])
+    return cast("list[Tensor]", found)
 
 
 def _backward_shapes(
@@ -231,13 +236,13 @@ def remember(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
 
 
 def differentiate(
-    ctx: Any, grads: list[Tensor | None], run: Callable[..., list[Tensor]]
+    ctx: Any, grads: list[Tensor | None], run: Callable[..., Sequence[Tensor | None]]
 ) -> tuple[Any, ...]:
     """Gradients of inputs, states and parameters, each a list, then of what has none."""
     first, second, third = itertools.accumulate(ctx.counts)
     saved = list(ctx.saved_tensors)
     xs, states, params = saved[:first], saved[first:second], saved[second:third]
-    found = run(xs, states, params, saved[third:], grads[: ctx.ends])
+    found = list(run(xs, states, params, saved[third:], grads[: ctx.ends]))
     gxs: list[Tensor | None] = [None] * len(xs)
     gparams: list[Tensor | None] = [None] * len(params)
     for place in (i for i, want in enumerate(ctx.wants) if want):

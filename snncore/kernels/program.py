@@ -115,7 +115,7 @@ class Program:
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
         """Outputs, final states, state sequences, and what is left for the backward."""
         steps = xs[0].shape[0]
-        read = self._read(params)
+        read = self._read(params, xs[0].device)
         variant = Variant(
             saves=self.saves if way == KEEP else (),
             marks=way == MARKS,
@@ -159,7 +159,7 @@ class Program:
         steps = xs[0].shape[0]
         layout = Layout.of(xs[0])
         empty = self._allocator(layout, xs[0].device)
-        read = self._read(params)
+        read = self._read(params, xs[0].device)
         variant = Variant(
             saves=self.saves,
             recompute=way != KEEP and any(node.role != "x" for node in self.saves),
@@ -189,11 +189,12 @@ class Program:
         self._call("backward", variant, arrays, layout, steps, way)
         return gxs, gstarts, self._to_params(params, sums)
 
-    def _read(self, params: Sequence[Tensor]) -> list[Tensor]:
+    def _read(self, params: Sequence[Tensor], device: torch.device) -> list[Tensor]:
         """What the kernels read of the parameters."""
+        # A step without tensors of its own is captured on the CPU, and so are its constants.
         with torch.no_grad():
             return [
-                value.to(self.dtype if value.is_floating_point() else value.dtype)
+                value.to(device, self.dtype if value.is_floating_point() else value.dtype)
                 for value in self.captured.prologue(*params)
             ]
 

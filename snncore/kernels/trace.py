@@ -10,9 +10,10 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from types import CodeType, FrameType
 from typing import Any
 
@@ -72,6 +73,13 @@ def witness() -> Generator[dict[CodeType, str]]:
         _ran.reset(token)
 
 
+def _compiler() -> AbstractContextManager[Any]:
+    # torch.compile patches the same functions; its own lock is taken first, as it is where a
+    # capture happens while a compiler traces.
+    found = sys.modules.get("torch._dynamo.convert_frame")
+    return getattr(found, "compile_lock", None) or nullcontext()
+
+
 def _in_fresh_thread(work: Callable[[], Any]) -> Any:
     # Inside an op, under autocast, no_grad or a fake mode, thread-local state poisons the trace.
     box: dict[str, Any] = {}
@@ -82,7 +90,7 @@ def _in_fresh_thread(work: Callable[[], Any]) -> Any:
         except BaseException as error:  # carried to the caller's thread
             box["error"] = error
 
-    with _lock:
+    with _compiler(), _lock:
         thread = threading.Thread(target=run)
         thread.start()
         thread.join()
@@ -100,6 +108,7 @@ def _trace(
     from torch._decomp import core_aten_decompositions
     from torch.fx.experimental.proxy_tensor import make_fx
 
+    module = _twin(module, {})
     named = tensors_of(module)
     learned = tuple(i for i, tensor in enumerate(named.values()) if tensor.requires_grad)
 
@@ -125,8 +134,11 @@ def _trace(
             return joint(*given)
 
     # One tensor each: the tracer takes the same object for the same value.
-    inner = [torch.ones(shape, dtype=dtype) for _ in range(module.inputs + len(module.states))]
-    outer = [torch.ones(shape, dtype=dtype) for _ in range(module.outputs + len(module.states))]
+    # Where the module's own tensors are, so that what the step makes of them is there, too.
+    device = next((tensor.device for tensor in named.values()), None)
+    ones = partial(torch.ones, shape, dtype=dtype, device=device)
+    inner = [ones() for _ in range(module.inputs + len(module.states))]
+    outer = [ones() for _ in range(module.outputs + len(module.states))]
     # A fault of the step itself is raised as it is, not as a fault of the tracer.
     before = Content(module)
     with _Lines() as lines:
@@ -144,6 +156,22 @@ def _trace(
     except Exception as error:
         raise Unsupported(f"its step cannot be traced: {_first_line(error)}") from error
     return Trace(graph, learned, lines.of)
+
+
+def _twin(module: Any, made: dict[nn.Module, Any]) -> Any:
+    """A module with the same values in tables of its own.
+
+    The tracer puts its own tensors in the place of parameters, which a thread that runs the module
+    meanwhile must not see.
+    """
+    if module not in made:
+        made[module] = twin = object.__new__(type(module))
+        vars(twin).update(vars(module))
+        for table in ("_parameters", "_buffers"):
+            vars(twin)[table] = dict(vars(module)[table])
+        parts = module._modules.items()
+        vars(twin)["_modules"] = {name: part and _twin(part, made) for name, part in parts}
+    return made[module]
 
 
 class _Step(nn.Module):

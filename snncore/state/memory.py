@@ -105,8 +105,9 @@ class MemoryModule(StepModule):
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        # Copies and pickles carry the values; a graph can neither be copied nor saved.
-        kept = {name: value.detach().clone() for name, value in self._states.items()}
+        # Copies and pickles carry the values; a graph can neither be copied nor saved. No clones:
+        # a spawned process is handed the memory itself, which must outlive the pickling.
+        kept = {name: value.detach() for name, value in self._states.items()}
         return {**self.__dict__, "_states": kept, "_graph": None}
 
     def _region(self) -> checkpointing.Region | None:
@@ -168,6 +169,23 @@ class MemoryModule(StepModule):
                 raise ValueError(
                     f"{locate(self)} is in step_mode 'm' and takes [T, N, *], got "
                     f"{list(x.shape)}; call snncore.set_step_mode(net, 's') for single steps"
+                )
+        self._check_further(inputs)
+
+    def _check_further(self, inputs: Tensors) -> None:
+        first = inputs[0]
+        lead = 1 if self.step_mode == "m" else 0
+        for i, x in enumerate(inputs[1:], 1):
+            if x.shape == first.shape:
+                continue
+            pairs = zip(reversed(x.shape[lead:]), reversed(first.shape[lead:]), strict=False)
+            fits = x.dim() <= first.dim() and all(a in (1, b) for a, b in pairs)
+            if not fits or x.shape[:lead] != first.shape[:lead]:
+                form = "[T, *] with the same T and *" if lead else "a shape"
+                raise ValueError(
+                    f"{locate(self)}: input {i} is {list(x.shape)}, input 0 is "
+                    f"{list(first.shape)}; a further input takes {form} that broadcasts against "
+                    "input 0"
                 )
 
     def _check_shapes(self, before: Tensors, after: Tensors) -> None:

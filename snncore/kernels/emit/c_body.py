@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 
 from snncore.kernels.emit.slots import Format
-from snncore.kernels.ir import Kind, Node
+from snncore.kernels.ir import Function, Kind, Node
 
 TYPES: dict[Kind, str] = {"f": "S", "b": "bool", "i": "i32", "l": "i64"}
 ELEMENTS: dict[Format, str] = {**TYPES, "b": "u8", "bf16": "u16", "fp16": "u16"}
@@ -47,6 +47,7 @@ class Body:
         self.names = dict(names)
         self.constants = constants
         self.lines: list[str] = []
+        self._calls: dict[object, list[str]] = {}
 
     def add(self, nodes: Iterable[Node]) -> None:
         """Appends a statement for each node that has no name yet."""
@@ -56,9 +57,20 @@ class Body:
             if node.op == "const":
                 self.names[node.index] = self._constant(node)
                 continue
-            name = f"v{node.index}"
+            if node.function:
+                self.names[node.index] = self._results(node.function, node)[node.place]
+                continue
+            name = self.names[node.index] = f"v{node.index}"
             self.lines.append(f"const {TYPES[node.kind]} {name} = {self._expression(node)};")
-            self.names[node.index] = name
+
+    def _results(self, function: Function, node: Node) -> list[str]:
+        call = (function, *(arg.index for arg in node.args))
+        if call not in self._calls:
+            names = [f"v{node.index}_{i}" for i in range(function.results)]
+            given = ", ".join([*(self.real(arg) for arg in node.args), *names])
+            self.lines += [f"S {', '.join(names)};", f"{function.name}({given});"]
+            self._calls[call] = names
+        return self._calls[call]
 
     def __getitem__(self, node: Node) -> str:
         return self.names[node.index]
@@ -113,6 +125,14 @@ def prelude(inline: str, maths: str, *, double: bool) -> list[str]:
         here.joinpath("scalar.h").read_text(),
         here.joinpath(maths).read_text(),
     ]
+
+
+def defined(before: Sequence[str], functions: Iterable[Function]) -> list[str]:
+    """Functions that a kernel calls, under a beginning; later lines keep their numbers."""
+    lines = [*before, *dict.fromkeys(function.text for function in functions)]
+    if len(lines) > len(before):
+        lines.append(f'#line {sum(line.count(chr(10)) + 1 for line in lines) + 2} "kernel"')
+    return lines
 
 
 def loaded(slot_kind: Format, place: str) -> str:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from snncore.kernels.capture import Captured
 from snncore.kernels.emit import passes
-from snncore.kernels.emit.c_body import ELEMENTS, Body, loaded, prelude, stored
+from snncore.kernels.emit.c_body import ELEMENTS, Body, defined, loaded, prelude, stored
 from snncore.kernels.emit.passes import Pass, Variant
 from snncore.kernels.emit.slots import Slot, Source
 
@@ -66,7 +66,9 @@ def backward(captured: Captured, variant: Variant) -> Source:
             for i, slot in enumerate(printer.local)
         ),
         *_begin(run),
-        "    for (int64_t first = (T - 1) / stretch * stretch; first >= 0; first -= stretch) {",
+        # Without a step there is no mark to read, and the quotient rounds toward zero.
+        "    const int64_t end = T > 0 ? (T - 1) / stretch * stretch : -1;",
+        "    for (int64_t first = end; first >= 0; first -= stretch) {",
         "    const int64_t last = T - first < stretch ? T - 1 : first + stretch - 1;",
         *(f"    alignas(64) S a{i}[TILE];" for i in range(len(again.begins))),
         "    {",
@@ -105,6 +107,7 @@ class _Printer:
     def __init__(self, variant: Variant, runs: Sequence[Pass], local: Sequence[Slot] = ()) -> None:
         self.variant = variant
         self.local = tuple(local)
+        self.functions = [function for run in runs for function in run.functions]
         self.constants: list[float] = []
         self.slots = list(_unique(slot for run in runs for slot in run.slots))
         self.slots = [slot for slot in self.slots if slot not in self.local]
@@ -168,7 +171,7 @@ class _Printer:
     def source(self, tile: Sequence[str]) -> Source:
         """The whole text."""
         lines = [
-            *head(double=self.variant.double),
+            *defined(head(double=self.variant.double), self.functions),
             f"#define TILE {MAX_TILE}",
             'extern "C" void snn_kernel(',
             "    const int64_t* dims, void* const* ptr, const double* numbers) {",

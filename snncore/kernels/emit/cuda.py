@@ -16,7 +16,7 @@ import numpy as np
 
 from snncore.kernels.capture import Captured
 from snncore.kernels.emit import passes
-from snncore.kernels.emit.c_body import ELEMENTS, Body, loaded, prelude, stored
+from snncore.kernels.emit.c_body import ELEMENTS, Body, defined, loaded, prelude, stored
 from snncore.kernels.emit.passes import Pass, Variant
 from snncore.kernels.emit.slots import PER_NEURON, Slot, Source
 
@@ -66,7 +66,9 @@ def backward(captured: Captured, variant: Variant) -> Source:
     again = passes.again(captured, variant)
     thread = _Thread(variant, [run, again], local=[slot for slot, _ in again.writes])
     lines = [
-        "for (i64 first = (T - 1) / STRETCH * STRETCH; first >= 0; first -= STRETCH) {",
+        # Without a step there is no mark to read, and the quotient rounds toward zero.
+        "const i64 last = T > 0 ? (T - 1) / STRETCH * STRETCH : -1;",
+        "for (i64 first = last; first >= 0; first -= STRETCH) {",
         *thread.declared(run, again),
         *_steps("STRETCH", "first + j", thread.loads(run, again)),
         *(
@@ -90,6 +92,7 @@ class _Thread:
 
     def __init__(self, variant: Variant, runs: Sequence[Pass], local: Sequence[Slot] = ()) -> None:
         self.variant, self.local = variant, tuple(local)
+        self.functions = [function for run in runs for function in run.functions]
         slots = dict.fromkeys(slot for run in runs for slot in run.slots)
         self.slots = [slot for slot in slots if slot not in self.local]
         self.written = {slot for run in runs for slot in run.written}
@@ -160,8 +163,10 @@ class _Thread:
             f"{' : (S)0' * (slot.role == 'gfinal')};"
             for i, slot in enumerate(run.begins)
         ]
+        inline = "__device__ __forceinline__"
+        head = prelude(inline, "cuda_math.h", double=self.variant.double)
         text = [
-            *prelude("__device__ __forceinline__", "cuda_math.h", double=self.variant.double),
+            *defined(head, self.functions),
             f"#define AHEAD {AHEAD}",
             f"#define STRETCH {STRETCH}",
             'extern "C" __global__ void snn_kernel(',

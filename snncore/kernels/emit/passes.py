@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from snncore.kernels.capture import Captured
 from snncore.kernels.emit.slots import Format, Role, Slot
-from snncore.kernels.ir import Node, inputs, needed
+from snncore.kernels.ir import Function, Node, inputs, needed
 
 Pairs: TypeAlias = tuple[tuple[Slot, Node], ...]
 
@@ -82,6 +82,11 @@ class Pass:
         return (*found, *(slot for pairs in (self.writes, self.sums) for slot, _ in pairs))
 
     @property
+    def functions(self) -> tuple[Function, ...]:
+        """The C functions that the step calls."""
+        return tuple(dict.fromkeys(node.function for node in self.nodes if node.function))
+
+    @property
     def written(self) -> frozenset[Slot]:
         """The arrays that the kernel writes."""
         pairs = (*self.writes, *self.sums)
@@ -112,7 +117,7 @@ def forward(captured: Captured, variant: Variant) -> Pass:
 
 def again(captured: Captured, variant: Variant) -> Pass:
     """The forward once more from marks, for the values that the backward reads."""
-    news = captured.values[-captured.states :]
+    news = captured.values[len(captured.values) - captured.states :]
     nodes = needed([*news, *variant.kept])
     return Pass(
         nodes=tuple(nodes),

@@ -4,11 +4,11 @@ The text is a Python module with one function ``snn_kernel``, to be imported fro
 the arrays of the slots in order, the constants as a float64 tensor on the device, T, N, and for
 each slot the numbers that :func:`sizes` names. Constants of compilation are WIDE (N and all time
 strides are multiples of 16, so that loads are wide), BLOCK (neurons per program) and STAGES (above
-1, rows of that many steps are under way to shared memory at once). It is launched as::
+1, rows of that many steps are under way to shared memory at once). :func:`arguments` says all of
+them; it is launched as::
 
-    snn_kernel[(cdiv(N, BLOCK),)](
-        *arrays, numbers, T, N, *sizes, WIDE=wide, BLOCK=BLOCK, STAGES=STAGES, **OPTIONS
-    )
+    given, constants = arguments(source, numbers, T, N, arrays)
+    snn_kernel[(cdiv(N, BLOCK),)](*given, **constants, **OPTIONS)
 
 Another T, N or constant needs no other binary; a ``gfinal`` that is None does.
 """
@@ -16,6 +16,7 @@ Another T, N or constant needs no other binary; a ``gfinal`` that is None does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from snncore.kernels.capture import Captured
 from snncore.kernels.emit import passes
@@ -45,6 +46,35 @@ def sizes(slot: Slot) -> tuple[str, ...]:
     if slot.role == "param":
         return f"{slot.name}_a", f"{slot.name}_b"
     return () if slot.role in PER_NEURON else (f"{slot.name}_a",)
+
+
+def arguments(
+    source: Source,
+    numbers: Any,
+    steps: int,
+    count: int,
+    arrays: Sequence[tuple[Any, int, int]],
+) -> tuple[list[Any], dict[str, int | bool]]:
+    """What a launch hands over: in order, and the constants of compilation by name.
+
+    Args:
+        source: printed by this module.
+        numbers: the source's constants as a float64 tensor on the device, of one element at least.
+        steps, count: time steps, and neurons of one step.
+        arrays: for each slot of the source its tensor (None for an absent ``gfinal``) and two
+            numbers: distance of time steps in elements and 0 for a sequence, channels and neurons
+            per channel for a parameter, zeros for the rest.
+    """
+    taken: list[int] = []
+    strides = [count]
+    for slot, (_, first, second) in zip(source.slots, arrays, strict=True):
+        names = sizes(slot)
+        taken += (first, second)[: len(names)]
+        if len(names) == 1:
+            strides.append(first)
+    wide = all(stride % 16 == 0 for stride in strides)
+    given = [*(array for array, _, _ in arrays), numbers, steps, count, *taken]
+    return given, {"WIDE": wide, "BLOCK": BLOCK, "STAGES": STAGES}
 
 
 def forward(captured: Captured, variant: Variant) -> Source:

@@ -146,3 +146,13 @@ def test_a_backward_belongs_to_its_forward(change):
         grads.append(torch.autograd.grad(y.sum(), [x, w]))
     for a, b in zip(*grads, strict=True):
         assert torch.equal(a, b)
+
+
+def test_a_parameter_that_the_step_does_not_read_has_no_gradient():
+    """As in eager, so that an optimizer with weight decay leaves it alone on every backend."""
+    for backend in ("cpp", "eager"):
+        net = Learnt(step_mode="m", backend=backend)
+        net.unused = nn.Parameter(torch.ones(3))
+        net(torch.rand(5, 4, 3)).sum().backward()
+        assert net.unused.grad is None
+        assert net.w.grad is not None
