@@ -55,7 +55,7 @@ test: $(VENV)/.linted  ## the default suite
 	$(PYTEST) -m "not slow" -n auto
 
 test-slow: $(VENV)/.linted  ## what takes longer: real data, wheels, compilers, several processes
-	SNN_KERNELS_STRICT=1 $(BIN)/python -m pytest -m slow
+	SNN_KERNELS_STRICT=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n auto
 
 bench-peers: $(PEERS)/.installed  ## the libraries to compare with, in an environment of their own
 

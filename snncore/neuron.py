@@ -9,16 +9,13 @@ import torch
 from torch import Tensor
 
 from snncore.config import Numeric
-from snncore.kernels.backends import Kernel, Plan, example_shape, preferred, ready
+from snncore.kernels.backends import Kernel, Plan, example_shape, leaves_process, preferred, ready
 from snncore.kernels.eager import EagerKernel
 from snncore.numeric import NumericModule
 from snncore.state.memory import MemoryModule, in_transform
 from snncore.state.unroll import Tensors, arithmetic, one_step
 from snncore.step import StepMode
 from snncore.surrogate import Surrogate, as_surrogate
-
-# torch.compiler.is_exporting came with torch 2.7.
-_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
 
 
 class Neuron(NumericModule, MemoryModule):
@@ -129,8 +126,7 @@ class Neuron(NumericModule, MemoryModule):
     def _kernel(self, x: Tensor) -> Kernel:
         wanted = preferred(self.backend)
         if torch.compiler.is_compiling():
-            # A program that is exported must run elsewhere, where no kernel of this process is.
-            if not torch.compiler.is_dynamo_compiling() or _exporting():
+            if leaves_process():
                 return EagerKernel(self)
             place = self._choose_ahead(x.device.type, arithmetic(x.dtype), wanted)
             return EagerKernel(self) if place < 0 else list(self._kernels.values())[place]

@@ -152,15 +152,32 @@ def ready(plan: Plan, wanted: str | None = None) -> Kernel:
             f"cannot: {choice.rejected[name]}. Pass backend={choice.name!r} to say that you "
             "want that."
         )
-        if os.environ.get("SNN_KERNELS_STRICT", "") not in ("", "0"):
-            raise BackendError(text)
-        if text not in _warned:
-            _warned.add(text)
-            warnings.warn(text, stacklevel=2)
+        fall_back(text, stacklevel=3)
     return choice.backend.compile(plan)
 
 
+def fall_back(text: str, *, stacklevel: int) -> None:
+    """Says once that something runs on a slower way, and why.
+
+    Raises: BackendError with the text if ``SNN_KERNELS_STRICT`` is set.
+    """
+    if os.environ.get("SNN_KERNELS_STRICT", "") not in ("", "0"):
+        raise BackendError(text)
+    if text not in _warned:
+        _warned.add(text)
+        warnings.warn(text, stacklevel=stacklevel)
+
+
 _warned: set[str] = set()
+# torch.compiler.is_exporting came with torch 2.7.
+_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
+
+
+def leaves_process() -> bool:
+    """Whether a program is traced that will run elsewhere, where no kernel of this process is."""
+    return not torch.compiler.is_dynamo_compiling() or _exporting()
+
+
 _preferred: str | None = None
 
 

@@ -41,6 +41,11 @@ class CompiledKernel:
         self._own: dict[Any, Program] = {}
         self._known: dict[torch.dtype, Program] = {}
 
+    @property
+    def outputs(self) -> int:
+        """How many outputs a step has."""
+        return self.module.outputs
+
     def program(self, shape: torch.Size, dtype: torch.dtype) -> Program:
         """The captured step for one shape and dtype of the arithmetic.
 

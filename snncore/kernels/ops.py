@@ -126,7 +126,7 @@ def _forward_shapes(
 ) -> list[Tensor]:
     x, wide = xs[0], arithmetic(xs[0].dtype)
     return [
-        *(_like(x, x.dtype, x.shape[0]) for _ in range(owner(handle).module.outputs)),
+        *(_like(x, x.dtype, x.shape[0]) for _ in range(owner(handle).outputs)),
         *(_like(x, wide) for _ in states),
         *(_like(x, wide, x.shape[0]) for _ in record),
         *(
@@ -227,7 +227,7 @@ def remember(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
     xs, states, params, handle, ctx.record, ctx.way = inputs
     ctx.handle = handle
     ctx.counts = (len(xs), len(states), len(params))
-    ctx.ends = owner(handle).module.outputs + len(states) + len(ctx.record)
+    ctx.ends = owner(handle).outputs + len(states) + len(ctx.record)
     # Without it torch would fill gradients of zero for what was kept.
     ctx.set_materialize_grads(False)
     ctx.save_for_backward(*xs, *states, *params, *output[ctx.ends :])
@@ -266,8 +266,8 @@ def _differentiate(ctx: Any, grads: list[Tensor | None]) -> tuple[Any, ...]:
 def refuse(ctx: Any, grads: list[Tensor | None]) -> tuple[Any, ...]:
     """Raises: NotSupported."""
     raise NotSupported(
-        "double backward through a compiled kernel is not supported; build the neuron "
-        "with backend='eager' for gradients of gradients"
+        "double backward through a compiled kernel is not supported; for gradients of gradients "
+        "build the neuron with backend='eager', or call Kernel.plain"
     )
 
 

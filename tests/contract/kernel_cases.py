@@ -56,9 +56,7 @@ def make(model: str, **options: Any) -> Neuron:
         del given["v_reset"]
     if model != name:
         given |= {key: _channels(taken[key].default) for key in _numbers(name)}
-    net = snncore.build("neuron", name, **given)
-    _freeze_unread(net)
-    return net
+    return snncore.build("neuron", name, **given)
 
 
 def _may_be_none(name: str) -> bool:
@@ -79,17 +77,6 @@ def _numbers(name: str) -> list[str]:
 
 def _channels(value: float) -> nn.Parameter:
     return nn.Parameter(value * torch.tensor([[1.0], [0.95], [0.9]]))
-
-
-def _freeze_unread(net: Neuron) -> None:
-    """Parameters that only the first states are made of: kernels never see them."""
-    learned = list(net.parameters())
-    values = net.step(*(torch.ones(SHAPE) for _ in range(net.inputs + len(net.states))))
-    total = torch.stack([value.sum() for value in values]).sum()
-    if learned:
-        grads = torch.autograd.grad(total, learned, allow_unused=True)
-        for parameter, grad in zip(learned, grads, strict=True):
-            parameter.requires_grad_(grad is not None)
 
 
 def models() -> dict[str, Callable[..., Neuron]]:

@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 import snncore as snn
 from snn_neurons import ConstantCurrent, Latency, Poisson
+from snn_neurons.latency import at_its_time
+from snncore.testing.kernel import check
 
+# Without a compiler the same tests run on its torch reference.
+pytestmark = pytest.mark.filterwarnings("ignore:kernel at_its_time:UserWarning")
 SHAPES = st.lists(st.integers(0, 4), min_size=1, max_size=3)
 
 
@@ -77,6 +81,20 @@ def test_logarithmic_latency_spans_the_window():
     assert (y.sum(0) == 1).all()
     with pytest.raises(ValueError, match="Latency: function 'log' needs T <= 80, got 81"):
         Latency(81, function="log")
+
+
+def test_the_kernel_of_latency_is_its_torch_reference():
+    def whole(size, *, generator, dtype):
+        return torch.randint(0, 5, size, generator=generator).to(dtype)
+
+    check(at_its_time, draw=whole)
+    assert at_its_time.plain(whole((9, 50), generator=None, dtype=torch.float32))[0].any()
+
+
+def test_latency_takes_values_that_require_a_gradient_and_keeps_integers():
+    assert not Latency(3)(torch.rand(2, requires_grad=True)).requires_grad
+    assert Latency(2)(torch.tensor([0, 1])).tolist() == [[0, 1], [1, 0]]
+    assert Latency(2)(torch.tensor([0, 1])).dtype == torch.int64
 
 
 def test_constant_current_repeats_without_copy():

@@ -10,6 +10,25 @@ from annotated_types import Gt
 from torch import Tensor, nn
 
 from snn_neurons.unit_range import check_unit_range
+from snncore.kernels import Kernel
+
+
+def _at_its_time(time: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
+    return (now == time).to(time.dtype), now + 1.0
+
+
+# Comparing in torch writes flags for all steps, reads them again and writes floats.
+at_its_time = Kernel(
+    "at_its_time",
+    inputs=("time",),
+    states={"now": 0.0},
+    outputs=("spike",),
+    step="""
+        spike = now == time ? 1.0 : 0.0;
+        now = now + 1.0;
+    """,
+    reference=_at_its_time,
+)
 
 
 class Latency(nn.Module):
@@ -46,5 +65,6 @@ class Latency(nn.Module):
             time = ((self.T - 1) * (1.0 - x)).round()
         else:
             time = (self.T - 1 - torch.log(math.expm1(self.T - 1) * x + 1.0)).round()
-        steps = torch.arange(self.T, device=x.device).view(-1, *[1] * x.dim())
-        return (steps == time.long()).to(x.dtype)
+        # A spike's time has no gradient.
+        spikes, _ = at_its_time(time.detach().expand(self.T, *x.shape))
+        return spikes.to(x.dtype)
