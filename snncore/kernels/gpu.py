@@ -23,8 +23,6 @@ from snncore.state.unroll import arithmetic
 
 MOST_BLOCKS = 2**31 - 1
 """Of a launch, as CUDA has it."""
-_READ_BACK = Way(KEEP, "a GPU reads back faster than it could compute again")
-
 
 _MANY = 1 << 32
 _READ_BACK = Way(KEEP, f"up to {_MANY:,} values in all time counts for more than memory")
@@ -60,9 +58,7 @@ class GpuBackend(ABC):
         """What prints and runs the kernels."""
 
     def supports(self, plan: Plan) -> str | None:
-        """Whether the step is pointwise, and it and its input are on a CUDA device."""
-        if plan.device.type != "cuda":
-            return f"it runs on CUDA devices, the input is on {plan.device.type}"
+        """Whether the step is pointwise and on the input's kind of device."""
         for name, tensor in tensors_of(plan.module).items():
             if tensor.device.type != "cuda":
                 return (
