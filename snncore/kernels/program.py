@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from snncore.kernels.capture import Captured
-from snncore.kernels.emit.passes import Variant
+from snncore.kernels.emit.passes import Variant, saved_format
 from snncore.kernels.emit.slots import HALVES, Format, Source, dtype_of
 from snncore.kernels.ir import Node
 from snncore.kernels.layout import Laid, Layout
@@ -99,7 +99,9 @@ class Program:
     def left(self, way: str, steps: Any) -> list[tuple[Any, Format]]:
         """Rows and elements of what a training forward leaves to the backward."""
         if way == KEEP:
-            return [(steps, node.kind) for node in self.saves if node.role != "x"]
+            double = self.dtype == torch.float64
+            kept = (node for node in self.saves if node.role != "x")
+            return [(steps, saved_format(node, double=double)) for node in kept]
         if way == MARKS:
             stretch = self.target.stretch
             return [((steps + stretch - 1) // stretch, "f")] * self.captured.states

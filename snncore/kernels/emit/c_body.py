@@ -135,9 +135,9 @@ def defined(before: Sequence[str], functions: Iterable[Function]) -> list[str]:
     return lines
 
 
-def loaded(slot_kind: Format, place: str) -> str:
-    """An array's element as a value."""
-    if slot_kind == "b":
+def loaded(slot_kind: Format, place: str, kind: Kind) -> str:
+    """An array's element as a value of a kind."""
+    if kind == "b":
         return f"{place} != 0"
     return f"snn_from_{slot_kind}({place})" if slot_kind in ("bf16", "fp16") else place
 

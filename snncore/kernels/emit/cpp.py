@@ -11,9 +11,10 @@ from typing import TypeVar
 
 from snncore.kernels.capture import Captured
 from snncore.kernels.emit import passes
-from snncore.kernels.emit.c_body import ELEMENTS, Body, defined, loaded, prelude, stored
+from snncore.kernels.emit.c_body import ELEMENTS, TYPES, Body, defined, loaded, prelude, stored
 from snncore.kernels.emit.passes import Pass, Variant
 from snncore.kernels.emit.slots import Slot, Source
+from snncore.kernels.ir import Node
 
 Item = TypeVar("Item")
 MAX_TILE = 4096
@@ -115,26 +116,26 @@ class _Printer:
         self.tile: list[str] = []
         self.names: dict[int, str] = {}
         for slot, node in _unique(pair for run in runs for pair in run.params):
-            self._param(slot, node.index)
+            self._param(slot, node)
 
-    def _param(self, slot: Slot, index: int) -> None:
+    def _param(self, slot: Slot, node: Node) -> None:
         kind, name = _element(slot), f"p{slot.place}"
         if self.variant.scalars[slot.place]:
             self.before.append(f"  const {kind} {name} = {slot.name}[0];")
-            self.names[index] = f"({loaded(slot.kind, name)})"
+            self.names[node.index] = f"({loaded(slot.kind, name, node.kind)})"
             return
         self.tile += [
             f"    alignas(64) {kind} {name}[TILE];",
             f"    snn_spread({name}, {slot.name}, n0, len, {slot.name}_a, {slot.name}_b);",
         ]
-        self.names[index] = f"({loaded(slot.kind, f'{name}[b]')})"
+        self.names[node.index] = f"({loaded(slot.kind, f'{name}[b]', node.kind)})"
 
     def body(self, run: Pass, carry: str = "c") -> Body:
         """The statements of one step and neuron, up to what is written."""
         body = Body(self.names, self.constants)
         for slot, node in run.reads:
-            kind = "bool" if slot.kind == "b" else "S"
-            body.lines.append(f"const {kind} {slot.name}_v = {loaded(slot.kind, _at(slot))};")
+            value = loaded(slot.kind, _at(slot), node.kind)
+            body.lines.append(f"const {TYPES[node.kind]} {slot.name}_v = {value};")
             body.names[node.index] = f"{slot.name}_v"
         for i, node in enumerate(run.carried):
             # Copies, since another carried value may take this one after it has changed.

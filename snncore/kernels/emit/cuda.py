@@ -103,7 +103,7 @@ class _Thread:
             name, kind = f"p{slot.place}", ELEMENTS[slot.kind]
             where = "0" if variant.scalars[slot.place] else f"n / {slot.name}_b % {slot.name}_a"
             self.params.append(f"const {kind} {name} = {slot.name}[{where}];")
-            self.names[node.index] = f"({loaded(slot.kind, name)})"
+            self.names[node.index] = f"({loaded(slot.kind, name, node.kind)})"
 
     def _sequences(self, runs: Sequence[Pass]) -> list[Slot]:
         """What is loaded ahead."""
@@ -130,7 +130,7 @@ class _Thread:
         """One time step of a neuron."""
         body = Body(self.names, self.constants)
         for slot, node in run.reads:
-            body.names[node.index] = f"({loaded(slot.kind, f'{slot.name}_t[j]')})"
+            body.names[node.index] = f"({loaded(slot.kind, f'{slot.name}_t[j]', node.kind)})"
         for i, node in enumerate(run.carried):
             # Copies, since another carried value may take this one after it has changed.
             extra = run.added[i] if run.added else None

@@ -180,5 +180,14 @@ def _standing(nodes: Sequence[Node], role: str, count: int) -> tuple[Node | None
     return tuple(found.get(i) for i in range(count))
 
 
+def saved_format(node: Node, *, double: bool) -> Format:
+    """What an array holds of a value that is kept for the backward."""
+    # Beside doubles, a flag in a byte keeps gcc from vectorising the loop.
+    return "f" if double and node.kind == "b" else node.kind
+
+
 def _kept(variant: Variant) -> Pairs:
-    return tuple((Slot("save", i, node.kind), node) for i, node in enumerate(variant.kept))
+    return tuple(
+        (Slot("save", i, saved_format(node, double=variant.double)), node)
+        for i, node in enumerate(variant.kept)
+    )

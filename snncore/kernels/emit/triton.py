@@ -104,10 +104,10 @@ def _printed(run: Pass, variant: Variant, clock: str) -> Source:
             before.append(f"{name} = {body.filled(f'tl.load({slot.name})', node.kind)}")
         else:
             found = f"tl.load({slot.name} + n // {slot.name}_b % {slot.name}_a, live, 1)"
-            before.append(f"{name} = {body.loaded(found, slot.kind)}")
+            before.append(f"{name} = {body.loaded(found, slot.kind, node.kind)}")
         body.names[node.index] = name
     for slot, node in run.reads:
-        body.lines.append(f"{slot.name}_t = {body.loaded(_row(slot), slot.kind)}")
+        body.lines.append(f"{slot.name}_t = {body.loaded(_row(slot), slot.kind, node.kind)}")
         body.names[node.index] = f"{slot.name}_t"
     for i, node in enumerate(run.carried):
         extra = run.added[i] if run.added else None

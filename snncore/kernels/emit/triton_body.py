@@ -63,9 +63,9 @@ class Body:
             return f"tl.full((BLOCK,), 0, {self.real_type})"
         return self[node] if node.kind == "f" else f"{self[node]}.to({self.real_type})"
 
-    def loaded(self, found: str, element: Format) -> str:
-        """A block of an array's elements as values."""
-        if element == "b":
+    def loaded(self, found: str, element: Format, kind: Kind = "f") -> str:
+        """A block of an array's elements as values of a kind."""
+        if kind == "b":
             return f"{found} != 0"
         return found if element in ("i", "l") else f"{found}.to({self.real_type})"
 

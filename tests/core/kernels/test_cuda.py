@@ -23,8 +23,8 @@ from snncore.kernels import build
 from snncore.kernels.capture import Captured, capture
 from snncore.kernels.cpp import CppBackend
 from snncore.kernels.emit import cuda
-from snncore.kernels.emit.passes import Variant
-from snncore.kernels.emit.slots import PER_NEURON
+from snncore.kernels.emit.passes import Variant, saved_format
+from snncore.kernels.emit.slots import PER_NEURON, dtype_of
 from snncore.kernels.ir import CASTS, INTEGER, OPERATIONS, Program, needed
 from snncore.kernels.saving import saved_values
 from snncore.kernels.trace import tensors_of
@@ -187,7 +187,8 @@ def on_shim(case, xs, starts, gouts, gfinals, gtrace, shape, *, marks=False):
     def named(role, values):
         return {(role, i): value for i, value in enumerate(values)}
 
-    kept = [rows([n], torch.uint8 if n.kind == "b" else case.dtype)[0] for n in variant.kept]
+    formats = [saved_format(node, double=variant.double) for node in variant.kept]
+    kept = [rows([f], dtype_of(f, case.dtype))[0] for f in formats]
     stops = [row[: -(-steps // cuda.STRETCH)] for row in rows(starts)]
     shared = {
         **named("x", [x.detach() for x in xs]),
