@@ -73,6 +73,7 @@ bench: $(PEERS)/.installed  ## speed and memory beside other libraries, a quarte
 	$(PEERS)/bin/python benchmarks/lif_multistep.py --most 16777216 --seconds 4 $(BENCH)
 	$(PEERS)/bin/python benchmarks/complex_neurons.py --seconds 4 $(BENCH)
 	$(PEERS)/bin/python benchmarks/compile_cost.py $(BENCH)
+	$(PEERS)/bin/python benchmarks/saving.py --seconds 2 $(BENCH)
 
 gpu-check: $(GPU)/.installed  ## on a CUDA device: test kernels, then time them (docs/benchmarks/gpu.md)
 	$(STRICT) $(GPU)/bin/python benchmarks/gpu.py --write $(BENCH)

@@ -32,6 +32,7 @@ SCRIPTS = {
         "learned_threshold",
     ),
     "compile_cost": ("--repeats", "1", "--neurons", "novel"),
+    "saving": (*ONCE, "--neurons", "lif", "--shapes", "3", "128"),
 }
 Benchmark = Callable[..., dict[str, list[list[str]]]]
 
@@ -99,6 +100,14 @@ def test_complex_neurons(benchmark: Benchmark):
             "LIF with a learned threshold per channel",
         ]
         assert all(float(row[3]) > 0 for row in rows)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peaks are read from /proc")
+def test_saving(benchmark: Benchmark):
+    found = benchmark("saving", *SCRIPTS["saving"])
+    for rows in found.values():
+        assert rows[1][:3] == ["lif", "3", "2^7"]
+        assert all(float(cell) >= 0 for cell in rows[1][3:])
 
 
 def test_compile_cost(benchmark: Benchmark):
