@@ -74,7 +74,9 @@ def main() -> None:
     add_effort(made)
     made.add_argument("--neurons", nargs="+", default=list(NEURONS), choices=NEURONS)
     made.add_argument("--shapes", type=int, nargs="+", default=[n for s in SHAPES for n in s])
+    made.add_argument("--peaks", type=int, nargs="+", default=[64, 1 << 18])
     chosen = made.parse_args()
+    chosen.peaks = [list(pair) for pair in zip(chosen.peaks[::2], chosen.peaks[1::2], strict=True)]
     if chosen.child:
         print(json.dumps(answer(json.loads(chosen.child))))
         return
@@ -89,6 +91,8 @@ def main() -> None:
             found = in_child(__file__, request)
             place = [neuron, str(shape[0]), power(shape[1])]
             times.append([*place, *(number(found[way]) for way in (*WAYS, COPY))])
+            if list(shape) not in chosen.peaks:
+                continue
             tops = [in_child(__file__, {**request, "peak": way}) for way in WAYS]
             peaks.append([*place, *(number(top) for top in tops)])
     page.add("Forward and backward", "Milliseconds.", times)

@@ -32,7 +32,7 @@ SCRIPTS = {
         "learned_threshold",
     ),
     "compile_cost": ("--repeats", "1", "--neurons", "novel"),
-    "saving": (*ONCE, "--neurons", "lif", "--shapes", "3", "128"),
+    "saving": (*ONCE, "--neurons", "lif", "--shapes", "3", "128", "--peaks", "3", "128"),
 }
 Benchmark = Callable[..., dict[str, list[list[str]]]]
 

@@ -126,6 +126,9 @@ def test_arithmetic_is_float32_for_narrow_arrays(interpreted):
     assert torch.equal(expected, got)
 
 
+WHOLE = {"b": "*u8", "i": "*i32", "l": "*i64"}
+
+
 def offline(source, arch, folder, *, missing=(), narrow=(), stages=printer.STAGES):
     """The PTX of a kernel for a device that need not be here."""
     import triton
@@ -133,7 +136,10 @@ def offline(source, arch, folder, *, missing=(), narrow=(), stages=printer.STAGE
     from triton.compiler import ASTSource
 
     real = "*fp64" if "tl.float64" in source.text else "*fp32"
-    signature = {slot.name: "*u8" if slot.kind == "b" else real for slot in source.slots}
+    signature = {slot.name: WHOLE.get(slot.kind, real) for slot in source.slots}
+    # torch's own flags, where those that a kernel keeps are bytes.
+    flags = [slot.name for slot in source.slots if slot.kind == "b" and slot.role == "param"]
+    signature |= dict.fromkeys(flags, "*i1")
     signature |= dict.fromkeys(missing, "constexpr") | {"numbers": "*fp64"}
     signature |= dict.fromkeys(narrow, "*bf16")
     numbers = ["T", "N", *(name for slot in source.slots for name in printer.sizes(slot))]
