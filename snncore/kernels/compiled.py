@@ -60,7 +60,7 @@ class CompiledKernel:
         return own[key]
 
     def _find(self, content: Content, shape: torch.Size, dtype: torch.dtype) -> Program:
-        key = (content.digest, shape, dtype, self.target.name)
+        key = (content.digest, shape, dtype, self.target.name, self.target.stretch)
         # Tensors that the step holds itself are this module's own, whatever their content.
         shareable = content.digest is not None and not content.tensors
         if shareable and key in _shared:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 
-from snncore.kernels.emit.slots import Format
+from snncore.kernels.emit.slots import Format, handed
 from snncore.kernels.ir import Function, Kind, Node
 
 TYPES: dict[Kind, str] = {"f": "S", "b": "bool", "i": "i32", "l": "i64"}
@@ -86,11 +86,7 @@ class Body:
             return f"({TYPES[node.kind]})({value + 1}LL - 1)"
         if value in _LITERALS and repr(value) != "-0.0":
             return f"(S){value:g}"
-        for place, known in enumerate(self.constants):
-            if repr(known) == repr(value):
-                return f"k{place}"
-        self.constants.append(float(value))
-        return f"k{len(self.constants) - 1}"
+        return handed(self.constants, float(value))
 
     def _expression(self, node: Node) -> str:
         a = [self.names[arg.index] for arg in node.args]

@@ -41,6 +41,21 @@ def dtype_of(element: Format, arithmetic: torch.dtype) -> torch.dtype:
     return whole.get(element) or halves[element]
 
 
+def handed(constants: list[float], value: float) -> str:
+    """The name of a number that a kernel is handed, which joins ``constants`` if it is new.
+
+    Example:
+        >>> handed([0.5, 2.5], 2.5)
+        'k1'
+    """
+    # repr tells 0.0 from -0.0 and makes NaN equal to itself.
+    known = [repr(number) for number in constants]
+    if repr(value) not in known:
+        constants.append(value)
+        known.append(repr(value))
+    return f"k{known.index(repr(value))}"
+
+
 @dataclass(frozen=True)
 class Slot:
     """One array of a kernel.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from snncore.kernels.emit.slots import Format
+from snncore.kernels.emit.slots import Format, handed
 from snncore.kernels.ir import Kind, Node
 
 _INFIX = {
@@ -97,11 +97,7 @@ class Body:
             name = _LITERALS[repr(value)]
             self._literals.add(name)
             return name
-        for place, known in enumerate(self.constants):
-            if repr(known) == repr(value):
-                return f"k{place}"
-        self.constants.append(float(value))
-        return f"k{len(self.constants) - 1}"
+        return handed(self.constants, float(value))
 
     def _expression(self, node: Node) -> str:
         a = [self.names[arg.index] for arg in node.args]

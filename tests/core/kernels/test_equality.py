@@ -348,3 +348,15 @@ def test_frozen_and_unfrozen_parameters():
     snn.reset(net)
     net(x).sum().backward()
     assert net.tau.grad is not None
+
+
+def test_targets_of_other_stretches_share_no_kernels():
+    x = torch.randn(9, 4, requires_grad=True)
+    for stretch in (2, 5):
+        net = Leaky()
+        kernel = CompiledKernel(net, CppTarget(stretch))
+        starts, params = net.init_states(x[0]), list(tensors_of(net).values())
+        y = unroll(kernel.handle, [x], starts, params, (), 1, MARKS)[0][0]
+        left = kernel.program(torch.Size((4,)), torch.float32).left(MARKS, 9)
+        assert left == [(-(-9 // stretch), "f")]
+        y.sum().backward()
