@@ -13,7 +13,7 @@ from snncore.kernels.backends import Kernel, Plan, example_shape, leaves_process
 from snncore.kernels.eager import EagerKernel
 from snncore.numeric import NumericModule
 from snncore.state.memory import MemoryModule, in_transform
-from snncore.state.unroll import Tensors, arithmetic, one_step
+from snncore.state.unroll import Given, OneStep, Tensors, arithmetic, one_step
 from snncore.step import StepMode
 from snncore.surrogate import Surrogate, as_surrogate
 
@@ -113,17 +113,19 @@ class Neuron(NumericModule, MemoryModule):
     def single(self, inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
         """One step on the chosen backend, in float32 or float64 arithmetic."""
         outputs, states = self._kernel(inputs[0]).single(inputs, states)
-        self._record(tuple(states[i] for i in self._recorded()))
+        if self.store_v_seq:
+            self._record(tuple(states[i] for i in self._recorded()))
         return outputs, states
 
     def sequence(self, inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
         """All steps on the chosen backend, in float32 or float64 arithmetic."""
         kernel = self._kernel(one_step(inputs[0]))
         outputs, states, recorded = kernel.sequence(inputs, states, self._recorded())
-        self._record(recorded)
+        if self.store_v_seq:
+            self._record(recorded)
         return outputs, states
 
-    def _kernel(self, x: Tensor) -> Kernel:
+    def _kernel(self, x: Given) -> Kernel:
         wanted = preferred(self.backend)
         if torch.compiler.is_compiling():
             if leaves_process():
@@ -135,18 +137,17 @@ class Neuron(NumericModule, MemoryModule):
             return EagerKernel(self)
         return self._chosen(x, wanted)[1]
 
-    def _chosen(self, x: Tensor, wanted: str | None) -> tuple[Any, Kernel]:
-        plan = Plan.of(self, x)
-        key = (plan.key, wanted)
+    def _chosen(self, x: Given, wanted: str | None) -> tuple[Any, Kernel]:
+        key = (x.device.type, x.dtype, torch.is_grad_enabled(), wanted)
         found = self._kernels.get(key)
         if found is None:
             # Another thread may have chosen meanwhile; all go on with one kernel.
-            found = self._kernels.setdefault(key, ready(plan, wanted))
+            found = self._kernels.setdefault(key, ready(Plan.of(self, x), wanted))
         return key, found
 
     def _choose_ahead(self, device: str, dtype: torch.dtype, wanted: str | None) -> int:
         """Place of the kernel in ``_kernels``; -1 for the step itself, which is then compiled."""
-        x = torch.empty(example_shape(self), dtype=dtype, device=device)
+        x = OneStep(example_shape(self), dtype, torch.device(device))
         key, kernel = self._chosen(x, wanted)
         return -1 if isinstance(kernel, EagerKernel) else list(self._kernels).index(key)
 
@@ -160,7 +161,7 @@ class Neuron(NumericModule, MemoryModule):
         return (list(self.states).index("v"),)
 
     def _record(self, recorded: Tensors) -> None:
-        if recorded and not self._explicit:
+        if not self._explicit:
             self._v_seq = recorded[0]
 
     def __getstate__(self) -> dict[str, Any]:

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import torch
-from torch import Tensor
 
 from snncore import registry
 from snncore.errors import BackendError, SnnError
 from snncore.state.memory import MemoryModule
-from snncore.state.unroll import Tensors
+from snncore.state.unroll import Given, Tensors
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,9 @@ class Plan:
     shape: torch.Size
 
     @classmethod
-    def of(cls, module: MemoryModule, x: Tensor) -> Plan:
+    def of(cls, module: MemoryModule, x: Given) -> Plan:
         """The plan for one time step like ``x`` in the current grad mode."""
         return cls(module, x.device, x.dtype, torch.is_grad_enabled(), x.shape)
-
-    @property
-    def key(self) -> tuple[str, torch.dtype, bool]:
-        """What tells two plans of one module apart."""
-        return self.device.type, self.dtype, self.grad
 
 
 def example_shape(module: MemoryModule) -> torch.Size:

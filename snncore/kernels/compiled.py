@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -65,7 +65,9 @@ class CompiledKernel:
         shareable = content.digest is not None and not content.tensors
         if shareable and key in _shared:
             return _shared[key]
-        found = plans.recall(content, shape, dtype, lambda: capture(self.module, shape, dtype))
+        found = plans.recall(
+            content, shape, dtype, lambda shape: capture(self.module, shape, dtype)
+        )
         program = Program(found.captured, shape, dtype, self.target)
         program.saves = found.saves
         if shareable:
@@ -96,18 +98,27 @@ class CompiledKernel:
                 "transforms, nor in forward-mode differentiation; leave backend=None, or say "
                 "backend='eager'"
             )
-        # A compiler sees an operation of torch and looks no further.
-        road = ops if compiling else function
-        params = list(tensors_of(self.module).values())
-        inputs, given = _alike(tuple(_spread(x, inputs[0]) for x in inputs))
+        if len(inputs) > 1:
+            inputs = tuple([_spread(x, inputs[0]) for x in inputs])
+        inputs, given = _alike(inputs)
         way = AGAIN
         if torch.is_grad_enabled():
             steps, *shape = inputs[0].shape
             way = self.target.way(steps, math.prod(shape)).name
-        outputs, states, rows = road.unroll(
-            self.handle, inputs, states, params, record, self.module.outputs, way
-        )
-        return tuple(y.to(given) for y in outputs), states, rows
+        if compiling:
+            # A compiler sees an operation of torch and looks no further.
+            params = list(tensors_of(self.module).values())
+            outputs, states, rows = ops.unroll(
+                self.handle, inputs, states, params, record, self.module.outputs, way
+            )
+        else:
+            program = self.program(inputs[0].shape[1:], arithmetic(given))
+            params = cast("Content", self._content).given()
+            found = function.run(program, inputs, states, params, record, way)
+            outputs, states, rows = ops.divide(found, program.outputs, len(states), len(record))
+        if inputs[0].dtype != given:
+            outputs = tuple(y.to(given) for y in outputs)
+        return outputs, states, rows
 
 
 def _spread(x: Tensor, first: Tensor) -> Tensor:

@@ -52,8 +52,8 @@ _IDLE = {
 _OWN = frozenset(
     {
         *vars(nn.Module()),
-        *("_explicit", "_graph", "_kernels", "_numeric", "_states", "_step_mode", "_used"),
-        "_v_seq",
+        *("_began", "_explicit", "_graph", "_kernels", "_numeric", "_states", "_step_mode"),
+        *("_used", "_v_seq"),
     }
 ) - {"training"}
 _PLAIN = frozenset(
@@ -90,6 +90,9 @@ class Content:
         self._names: dict[str, None] = dict.fromkeys(_ROOTS)
         self._owners: list[type | ModuleType] = []
         self._inside = {id(part) for part in module.modules()}
+        self._places = _places(module)
+        if len(self._places) > 1:
+            self._write(self._watch.fact(partial(_sharing, self._places)))
         self._write(str(self._watch.fact(torch.get_default_dtype)))
         self._value(module)
         self.digest: str | None = None
@@ -103,6 +106,19 @@ class Content:
     def holds(self) -> bool:
         """Whether nothing of it has changed since."""
         return self._watch.holds()
+
+    def mentions(self, names: Iterable[str]) -> bool:
+        """Whether code of the user's mentions any of these names."""
+        return not self._names.keys().isdisjoint(names)
+
+    @property
+    def holds_tensors(self) -> bool:
+        """Whether the step reads parameters, buffers or other tensors of the module's."""
+        return bool(self._places or self.tensors)
+
+    def given(self) -> list[Tensor]:
+        """What :func:`tensors_of` gives now, while this holds."""
+        return list(dict.fromkeys([table[name] for table, name in self._places]))
 
     def _write(self, *tokens: object) -> None:
         self._tokens += map(repr, tokens)
@@ -359,6 +375,23 @@ def _facts(table: Mapping[str, Tensor | None]) -> tuple[Any, ...]:
 def _fact(tensor: Tensor) -> tuple[Any, ...]:
     strides = tensor.stride() if tensor.layout is torch.strided else ()
     return tensor.shape, strides, tensor.dtype, tensor.device, tensor.requires_grad
+
+
+def _places(module: nn.Module) -> list[tuple[dict[str, Any], str]]:
+    """Where parameters and buffers stand, in the order of :func:`tensors_of`."""
+    return [
+        (vars(part)[kind], name)
+        for kind in ("_parameters", "_buffers")
+        for part in module.modules()
+        for name, tensor in vars(part)[kind].items()
+        if tensor is not None
+    ]
+
+
+def _sharing(places: list[tuple[dict[str, Any], str]]) -> tuple[int, ...]:
+    """Which names mean one tensor."""
+    found = [id(table.get(name)) for table, name in places]
+    return tuple(map(found.index, found))
 
 
 def _version(tensor: Tensor) -> tuple[Any, ...]:

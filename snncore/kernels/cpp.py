@@ -26,13 +26,12 @@ from snncore.state.unroll import arithmetic
 _SCRATCH = 256 * 1024
 _GRAIN = 32768
 # Measured by benchmarks/saving.py.
-_SHORT, _MODERATE = 64, 1 << 24
+_STRETCH = 16
 _COMPUTE_AGAIN = Way(
-    AGAIN, f"up to {_SHORT} steps that is as fast as reading back, at half the memory"
+    AGAIN, f"up to {_STRETCH} steps that is as fast as reading back, at half the memory"
 )
-_READ_BACK = Way(KEEP, f"beyond {_SHORT} steps reading back is faster")
 _FROM_MARKS = Way(
-    MARKS, f"beyond {_SHORT} steps of {_MODERATE:,} values in all memory counts for more than time"
+    MARKS, f"from states of every {_STRETCH}th step that is as fast as reading back, at less memory"
 )
 
 
@@ -46,7 +45,7 @@ class CppTarget:
     name = "cpp"
     ways: tuple[str, ...] = (AGAIN, MARKS, KEEP)
 
-    def __init__(self, stretch: int = 64) -> None:
+    def __init__(self, stretch: int = _STRETCH) -> None:
         self.stretch = stretch
 
     def forward(self, captured: Captured, variant: Variant) -> Source:
@@ -86,9 +85,7 @@ class CppTarget:
 
     def way(self, steps: int, count: int) -> Way:
         """See :class:`snncore.kernels.program.Target`."""
-        if steps <= _SHORT:
-            return _COMPUTE_AGAIN
-        return _READ_BACK if steps * count <= _MODERATE else _FROM_MARKS
+        return _COMPUTE_AGAIN if steps <= _STRETCH else _FROM_MARKS
 
 
 class CppBackend:

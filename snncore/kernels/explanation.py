@@ -12,6 +12,7 @@ from snncore.errors import BackendError
 from snncore.kernels.backends import Plan, choose, example_shape, preferred
 from snncore.registry import label
 from snncore.state.memory import MemoryModule
+from snncore.state.unroll import OneStep
 from snncore.step import StepModule
 
 
@@ -78,7 +79,8 @@ def explain(net: nn.Module, x: Tensor | None = None) -> Explanation:
 def _kernel_row(path: str, module: MemoryModule, like: Tensor) -> Row:
     wanted = preferred(cast("str | None", module.backend))
     try:
-        choice = choose(Plan.of(module, like.new_empty(()).expand(example_shape(module))), wanted)
+        example = OneStep(example_shape(module), like.dtype, like.device)
+        choice = choose(Plan.of(module, example), wanted)
     except BackendError as error:
         return Row(path, label(module), module.step_mode, "none", {str(wanted): str(error)})
     return Row(path, label(module), module.step_mode, choice.name, choice.rejected)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from snncore.kernels import ops
-from snncore.kernels.program import AGAIN
+from snncore.kernels.program import AGAIN, Program
 from snncore.state.unroll import Tensors
 
 
@@ -27,16 +27,30 @@ def unroll(
     way: str,
 ) -> tuple[Tensors, Tensors, Tensors]:
     """As :func:`snncore.kernels.ops.unroll`."""
-    counts = (len(xs), len(states), len(params))
-    found = _Unroll.apply(handle, list(record), way, counts, *xs, *states, *params)
+    found = run(ops.program_of(handle, xs[0]), xs, states, params, record, way)
     return ops.divide(found, outputs, len(states), len(record))
+
+
+def run(
+    program: Program,
+    xs: Sequence[Tensor],
+    states: Sequence[Tensor],
+    params: Sequence[Tensor],
+    record: Sequence[int],
+    way: str,
+) -> Sequence[Tensor]:
+    """All time steps of a captured step: outputs, final states, recorded sequences, and more."""
+    if torch.is_grad_enabled() and any(t.requires_grad for t in (*xs, *states, *params)):
+        counts = (len(xs), len(states), len(params))
+        return _Unroll.apply(program, list(record), way, counts, *xs, *states, *params)
+    return ops.forward(program, xs, states, params, record, AGAIN)
 
 
 class _Unroll(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        handle: int,
+        program: Program,
         record: list[int],
         way: str,
         counts: tuple[int, int, int],
@@ -44,14 +58,11 @@ class _Unroll(torch.autograd.Function):
     ) -> Tensors:
         first, second = counts[0], counts[0] + counts[1]
         inputs = list(tensors[:first]), list(tensors[first:second]), list(tensors[second:])
-        train = any(ctx.needs_input_grad)
-        program = ops.program_of(handle, inputs[0][0])
-        found = ops.forward(program, *inputs, record, way if train else AGAIN)
-        if train:
-            ops.remember(ctx, (*inputs, handle, record, way), found)
-            # The backward belongs to this forward, whatever becomes of the neuron meanwhile.
-            ctx.program = program
-            ctx.mark_non_differentiable(*found[ctx.ends :])
+        found = ops.forward(program, *inputs, record, way)
+        ops.keep(ctx, *inputs, record, way, program.outputs, found)
+        # The backward belongs to this forward, whatever becomes of the neuron meanwhile.
+        ctx.program = program
+        ctx.mark_non_differentiable(*found[ctx.ends :])
         return tuple(found)
 
     @staticmethod

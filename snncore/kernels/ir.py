@@ -157,6 +157,9 @@ class Program:
             return args[1]
         if name == "div" and _is(args[1], 1.0):
             return args[0]
+        if name == "div" and args[1].op == "const" and _inverts_exactly(args[1].value):
+            # A product takes a tenth of the time, and nobody can tell the two apart.
+            return self.op("mul", args[0], self.const(1.0 / args[1].value))
         if name == "sub" and _is(args[1], 0.0) and math.copysign(1.0, args[1].value) > 0:
             return args[0]
         if name == "neg" and args[0].op == "neg":
@@ -197,6 +200,12 @@ def inputs(nodes: Iterable[Node], role: str) -> Iterator[Node]:
 
 def _is(node: Node, value: float) -> bool:
     return node.op == "const" and node.value == value
+
+
+def _inverts_exactly(value: float) -> bool:
+    """Whether a number is a power of two with an inverse that float32 holds without loss."""
+    mantissa, exponent = math.frexp(value)
+    return abs(mantissa) == 0.5 and abs(exponent) <= 125
 
 
 def _kind(name: str, args: tuple[Node, ...]) -> Kind:

@@ -9,11 +9,13 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from snncore.kernels.emit.slots import PER_NEURON, Slot
+from snncore.kernels.emit.slots import BEGINS, PER_NEURON, Slot
 
 Laid: TypeAlias = tuple[Tensor | None, int, int]
 """An array as a kernel takes it, with its two numbers: the distance of time steps and 0 for a
-sequence, channels and neurons per channel for a parameter, zeros for the rest."""
+sequence; channels and neurons per channel for a parameter; how many values it has, which may be one
+for all neurons, and 0 for what carried values begin from; the distance and that number for marks;
+zeros for the rest."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Layout:
             >>> Layout.of(torch.zeros(4, 2, 5, 5, 3).permute(0, 1, 4, 2, 3)).order
             (0, 2, 3, 1)
         """
+        if x.is_contiguous():
+            return cls(x.shape[1:])
         shape, strides = x.shape[1:], x.stride()[1:]
         order = tuple(sorted(range(len(shape)), key=lambda i: -strides[i]))
         if order == tuple(range(len(shape))):
@@ -61,16 +65,19 @@ class Layout:
         """An array as a kernel takes it, copied where it lies otherwise."""
         if array is None:
             return None, 0, 0
-        if slot.role == "param":
+        role = slot.role
+        if role == "param":
             return self.channels(array)
-        lead = 0 if slot.role in PER_NEURON else 1
+        lead = 0 if role in PER_NEURON else 1
+        if (role in BEGINS or role == "mark") and not any(array.stride()[lead:]):
+            return (array, array.stride(0), 1) if lead else (array, 1, 0)
         if self.order is not None:
             array = array.permute(*range(lead), *(i + lead for i in self.order))
-        if not lead:
-            return array.contiguous(), 0, 0
-        if array.shape[0] and not array[0].is_contiguous():
+        if not array.is_contiguous() and not (lead and _rows_contiguous(array)):
             array = array.contiguous()
-        return array, array.stride(0), 0
+        if not lead:
+            return array, array.numel() if role in BEGINS else 0, 0
+        return array, array.stride(0), self.shape.numel() if role == "mark" else 0
 
     def channels(self, value: Tensor) -> Laid:
         """A parameter as channels and neurons per channel, repeated over what lies before."""
@@ -87,3 +94,7 @@ class Layout:
             full = value.expand(shape).contiguous()
             return full, full.numel(), 1
         return value.contiguous(), value.numel(), shape[last + 1 :].numel()
+
+
+def _rows_contiguous(array: Tensor) -> bool:
+    return array.shape[0] == 0 or array[0].is_contiguous()

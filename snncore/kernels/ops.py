@@ -94,10 +94,10 @@ def program_of(handle: int, x: Tensor) -> Program:
 
 def forward(
     program: Program,
-    xs: list[Tensor],
-    states: list[Tensor],
-    params: list[Tensor],
-    record: list[int],
+    xs: Sequence[Tensor],
+    states: Sequence[Tensor],
+    params: Sequence[Tensor],
+    record: Sequence[int],
     way: str,
 ) -> list[Tensor]:
     """Outputs, final states, recorded sequences, and what is left for the backward."""
@@ -222,15 +222,29 @@ def _like(x: Tensor, dtype: torch.dtype, steps: Any = None) -> Tensor:
     return Layout.of(x).empty(lambda shape: x.new_empty(shape, dtype=dtype), steps)
 
 
-def remember(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
-    """Saves what :func:`differentiate` needs."""
-    xs, states, params, handle, ctx.record, ctx.way = inputs
+def _remember(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
+    xs, states, params, handle, record, way = inputs
     ctx.handle = handle
+    keep(ctx, xs, states, params, record, way, owner(handle).outputs, output)
+
+
+def keep(
+    ctx: Any,
+    xs: list[Tensor],
+    states: list[Tensor],
+    params: list[Tensor],
+    record: list[int],
+    way: str,
+    outputs: int,
+    found: list[Tensor],
+) -> None:
+    """Saves what :func:`differentiate` needs."""
+    ctx.record, ctx.way = record, way
     ctx.counts = (len(xs), len(states), len(params))
-    ctx.ends = owner(handle).outputs + len(states) + len(ctx.record)
+    ctx.ends = outputs + len(states) + len(record)
     # Without it torch would fill gradients of zero for what was kept.
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(*xs, *states, *params, *output[ctx.ends :])
+    ctx.save_for_backward(*xs, *states, *params, *found[ctx.ends :])
     ctx.wants = [x.requires_grad for x in xs]
     ctx.learned = [i for i, p in enumerate(params) if p.requires_grad]
 
@@ -277,6 +291,6 @@ for _device in ("CPU", "CUDA"):
 torch.library.register_fake("snncore::unroll", _forward_shapes, lib=_library)
 torch.library.register_fake("snncore::unroll_backward", _backward_shapes, lib=_library)
 torch.library.register_autograd(
-    "snncore::unroll", _differentiate, setup_context=remember, lib=_library
+    "snncore::unroll", _differentiate, setup_context=_remember, lib=_library
 )
 torch.library.register_autograd("snncore::unroll_backward", refuse, lib=_library)

@@ -14,7 +14,7 @@ from snncore.kernels.program import AGAIN, KEEP, MARKS
 from snncore.registry import label
 from snncore.state.memory import MemoryModule
 from snncore.state.pure import step_inputs
-from snncore.state.unroll import arithmetic
+from snncore.state.unroll import Given, arithmetic
 from snncore.state.walks import memory_modules
 
 
@@ -87,7 +87,7 @@ def plan(net: nn.Module, x: Tensor | tuple[Tensor, ...]) -> MemoryPlan:
     return MemoryPlan(tuple(rows))
 
 
-def _row(path: str, module: MemoryModule, x: Tensor, steps: int) -> LayerPlan:
+def _row(path: str, module: MemoryModule, x: Given, steps: int) -> LayerPlan:
     named: str | None = getattr(module, "backend", None)
     asked = Plan.of(module, x)
     choice = choose(asked, preferred(named))
@@ -96,7 +96,7 @@ def _row(path: str, module: MemoryModule, x: Tensor, steps: int) -> LayerPlan:
         why = "autograd keeps what each of its operations asks for"
         return LayerPlan(path, label(module), choice.name, (), 0, 0, KEEP, why)
     program = kernel.program(x.shape, arithmetic(x.dtype))
-    way = kernel.target.way(steps, x.numel())
+    way = kernel.target.way(steps, x.shape.numel())
 
     def size(name: str) -> float:
         left = program.left(name, steps)

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from snncore.kernels.cache import PLAN, folder
 from snncore.kernels.content import Content
+from snncore.kernels.families import families
 from snncore.kernels.ir import Node, Program
 from snncore.kernels.library import is_library, versions
 from snncore.kernels.trace import witness
@@ -75,28 +76,45 @@ class Recalled:
 
 
 def recall(
-    content: Content, shape: torch.Size, dtype: torch.dtype, make: Callable[[], Captured]
+    content: Content, shape: torch.Size, dtype: torch.dtype, make: Callable[[torch.Size], Captured]
 ) -> Recalled:
     """A captured step from the cache, else from ``make``, which is then stored.
+
+    Where the step does the same for another shape, it is stored for all shapes of that family.
 
     Args:
         content: what the step depends on.
         shape: of one time step.
         dtype: of the arithmetic.
-        make: captures it.
+        make: captures it for a shape.
     """
     if content.digest is None:
-        return _whole(make())
-    place = folder() / (_key(content.digest, shape, dtype) + PLAN)
-    found = _load(place, content.tensors)
-    if found is not None:
-        return found
+        return _whole(make(shape))
+    around = families(content, shape)
+    for name in (*(family.name for family in around), str(tuple(shape))):
+        found = _load(_place(content.digest, name, dtype), content.tensors)
+        if found is not None:
+            return found
     with witness() as ran:
-        made = _whole(make())
+        made = _whole(make(shape))
     # Code that ran but was not found by name could change without a change of the key.
     if all(code in content.codes or is_library(home) for code, home in ran.items()):
-        _store(place, made, content.tensors)
+        text = _text(made, content.tensors)
+        alike = (f.name for f in around if _also(make, f.other, text, content.tensors))
+        if text is not None:
+            _store(_place(content.digest, next(alike, str(tuple(shape))), dtype), text)
     return made
+
+
+def _also(
+    make: Callable[[torch.Size], Captured], shape: torch.Size, text: str | None, own: list[Tensor]
+) -> bool:
+    """Whether a step captured for a shape is the one of a text."""
+    try:
+        return _text(_whole(make(shape)), own) == text
+    except Exception:
+        # Whatever the step raises for a shape that nobody asked for.
+        return False
 
 
 def _whole(captured: Captured) -> Recalled:
@@ -105,9 +123,9 @@ def _whole(captured: Captured) -> Recalled:
     return Recalled(captured, saved_values(captured))
 
 
-def _key(digest: str, shape: torch.Size, dtype: torch.dtype) -> str:
-    parts = (digest, str(tuple(shape)), str(dtype), *versions())
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def _place(digest: str, shapes: str, dtype: torch.dtype) -> Path:
+    parts = (digest, shapes, str(dtype), *versions())
+    return folder() / (hashlib.sha256("\n".join(parts).encode()).hexdigest() + PLAN)
 
 
 def _load(place: Path, tensors: list[Tensor]) -> Recalled | None:
@@ -121,9 +139,17 @@ def _load(place: Path, tensors: list[Tensor]) -> Recalled | None:
     return _Reader(tensors).read(json.loads(body))
 
 
-def _store(place: Path, made: Recalled, tensors: list[Tensor]) -> None:
+def _text(made: Recalled, tensors: list[Tensor]) -> str | None:
+    """A plan's text; None where something has no place in one."""
     try:
-        body = json.dumps(_Writer(made.captured.program, tensors).written(made)).encode()
+        return json.dumps(_Writer(made.captured.program, tensors).written(made))
+    except _NotStorable:
+        return None
+
+
+def _store(place: Path, text: str) -> None:
+    body = text.encode()
+    try:
         with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as file:
             try:
                 file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
@@ -132,7 +158,7 @@ def _store(place: Path, made: Recalled, tensors: list[Tensor]) -> None:
             except OSError:
                 os.unlink(file.name)
                 raise
-    except (_NotStorable, OSError):
+    except OSError:
         # Nothing is lost but time: the next process captures again.
         return
 

@@ -30,6 +30,15 @@ SMALLEST = 1 << 20
 DEFAULT_LIMIT = 2 << 30
 
 _PAGE = 2 << 20
+# All that kernels write but bfloat16, which NumPy does not have.
+_NUMPY = {
+    torch.float32: np.float32,
+    torch.float64: np.float64,
+    torch.float16: np.float16,
+    torch.uint8: np.uint8,
+    torch.int32: np.int32,
+    torch.int64: np.int64,
+}
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,7 @@ class Pool:
                 # Out of address space or memory: torch reports that in words that people know.
                 self.trim()
                 return torch.empty(shape, dtype=dtype, device="cpu")
-        return self._lend(buffer, count, shape, dtype)
+        return self._lend(buffer, shape, dtype)
 
     def trim(self) -> int:
         """Gives all that is held back to the operating system; returns the bytes."""
@@ -134,18 +143,20 @@ class Pool:
         self._settle()
         return buffer
 
-    def _lend(
-        self, buffer: _Buffer, count: int, shape: Sequence[int], dtype: torch.dtype
-    ) -> Tensor:
-        array = np.ndarray((count,), np.uint8, buffer.memory, buffer.start)
+    def _lend(self, buffer: _Buffer, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+        kind = _NUMPY.get(dtype)
+        size = (math.prod(shape) * dtype.itemsize,) if kind is None else shape
+        array = np.ndarray(size, kind or np.uint8, buffer.memory, buffer.start)
         loan = _Loan(array, _end)
         loan.pool, loan.buffer = self, buffer
         self._loans[id(loan)] = loan
-        # A view of the bytes would make autograd refuse in-place changes of a kernel's output.
-        storage = torch.from_numpy(array).untyped_storage()
+        lent = torch.from_numpy(array)
+        if kind is not None:
+            return lent
+        # A view would make autograd refuse in-place changes of a kernel's output.
         made = torch.empty(0, dtype=dtype, device="cpu")
         # The stub does not know the form without strides.
-        return made.set_(storage, 0, tuple(shape))  # pyright: ignore[reportCallIssue]
+        return made.set_(lent.untyped_storage(), 0, tuple(shape))  # pyright: ignore[reportCallIssue]
 
     def _give_back(self, loan: _Loan) -> None:
         del self._loans[id(loan)]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from snncore.kernels.capture import Captured
 from snncore.kernels.emit.passes import Variant, saved_format
-from snncore.kernels.emit.slots import HALVES, Format, Source, dtype_of
+from snncore.kernels.emit.slots import HALVES, Format, Slot, Source, dtype_of
 from snncore.kernels.ir import Node
 from snncore.kernels.layout import Laid, Layout
 from snncore.kernels.saving import saved_values
@@ -89,7 +89,13 @@ class Program:
         self, captured: Captured, shape: torch.Size, dtype: torch.dtype, target: Target
     ) -> None:
         self.captured, self.shape, self.dtype, self.target = captured, shape, dtype, target
-        self._variants: dict[object, tuple[Source, Callable[[Launch], None]]] = {}
+        self._calls: dict[object, _Call] = {}
+        self._constants: dict[torch.device, list[Tensor]] = {}
+
+    @cached_property
+    def outputs(self) -> int:
+        """How many outputs the step has."""
+        return len(self.captured.values) - self.captured.states
 
     @cached_property
     def saves(self) -> tuple[Node, ...]:
@@ -116,34 +122,40 @@ class Program:
         way: str,
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
         """Outputs, final states, state sequences, and what is left for the backward."""
-        steps = xs[0].shape[0]
-        read = self._read(params, xs[0].device)
-        variant = Variant(
-            saves=self.saves if way == KEEP else (),
-            marks=way == MARKS,
-            traces=traces,
-            scalars=tuple(value.numel() == 1 for value in read),
-            double=self.dtype == torch.float64,
-            io=HALVES.get(xs[0].dtype, "f"),
-        )
-        outputs = len(self.captured.values) - self.captured.states
-        layout = Layout.of(xs[0])
-        empty = self._allocator(layout, xs[0].device)
-        outs = [empty(variant.io, steps) for _ in range(outputs)]
+        x = xs[0]
+        read = self._read(params, x.device)
+        key = ("forward", way, traces, tuple([v.numel() == 1 for v in read]), x.dtype)
+        call = self._calls.get(key) or self._prepare(key, self._forward_variant(*key[1:]))
+        steps, layout = x.shape[0], Layout.of(x)
+        empty = self._allocator(layout, x.device)
+        outs = [empty(call.io, steps) for _ in range(self.outputs)]
         finals = [empty("f") for _ in states]
         rows = [empty("f", steps) for _ in traces]
         left = [empty(element, count) for count, element in self.left(way, steps)]
         arrays = {
-            **_named("x", xs),
-            **_named("start", states),
-            **_named("param", read),
-            **_named("out", outs),
-            **_named("final", finals),
-            **{("trace", i): row for i, row in zip(traces, rows, strict=True)},
-            **_named("mark" if way == MARKS else "save", left),
+            "x": xs,
+            "start": states,
+            "param": read,
+            "out": outs,
+            "final": finals,
+            "trace": dict(zip(traces, rows, strict=True)),
+            "mark": left,
+            "save": left,
         }
-        self._call("forward", variant, arrays, layout, steps, way)
+        self._run(call, arrays, layout, steps, way)
         return outs, finals, rows, left
+
+    def _forward_variant(
+        self, way: str, traces: tuple[int, ...], scalars: tuple[bool, ...], dtype: torch.dtype
+    ) -> Variant:
+        return Variant(
+            saves=self.saves if way == KEEP else (),
+            marks=way == MARKS,
+            traces=traces,
+            scalars=scalars,
+            double=self.dtype == torch.float64,
+            io=HALVES.get(dtype, "f"),
+        )
 
     def backward(
         self,
@@ -158,42 +170,60 @@ class Program:
         way: str,
     ) -> tuple[list[Tensor | None], list[Tensor], list[Tensor | None]]:
         """Gradients of inputs, initial states and parameters."""
-        steps = xs[0].shape[0]
-        layout = Layout.of(xs[0])
-        empty = self._allocator(layout, xs[0].device)
-        read = self._read(params, xs[0].device)
-        variant = Variant(
-            saves=self.saves,
-            recompute=way != KEEP and any(node.role != "x" for node in self.saves),
-            traces=tuple(traces),
-            gx=wants,
-            scalars=tuple(value.numel() == 1 for value in read),
-            double=self.dtype == torch.float64,
-            io=HALVES.get(xs[0].dtype, "f"),
-        )
-        gxs = [empty(variant.io, steps) if want else None for want in wants]
+        x = xs[0]
+        read = self._read(params, x.device)
+        scalars = tuple([v.numel() == 1 for v in read])
+        key = ("backward", way, tuple(traces), wants, scalars, x.dtype)
+        call = self._calls.get(key) or self._prepare(key, self._backward_variant(*key[1:]))
+        steps, layout = x.shape[0], Layout.of(x)
+        empty = self._allocator(layout, x.device)
+        gxs = [empty(call.io, steps) if want else None for want in wants]
         gstarts = [empty("f") for _ in states]
         sums = [empty("f") for _ in self.captured.sums]
-        # Without marks the whole run is one stretch, and its start the only mark.
-        marks = left if way == MARKS else [state.unsqueeze(0) for state in states]
         arrays = {
-            **_named("x", xs),
-            **_named("mark", marks),
-            **_named("param", read),
-            **(_named("save", left) if way == KEEP else {}),
-            **{("gout", i): self._dense(g, xs[0]) for i, g in enumerate(gouts)},
-            **_named("gfinal", gfinals),
-            **{("gtrace", i): g for i, g in traces.items()},
-            **_named("gx", gxs),
-            **_named("gstart", gstarts),
-            **_named("sum", sums),
+            "x": xs,
+            # Without marks the whole run is one stretch, and its start the only mark.
+            "mark": left if way == MARKS else [state.unsqueeze(0) for state in states],
+            "param": read,
+            "save": left,
+            "gout": [self._dense(g, x) for g in gouts],
+            "gfinal": gfinals,
+            "gtrace": traces,
+            "gx": gxs,
+            "gstart": gstarts,
+            "sum": sums,
         }
-        self._call("backward", variant, arrays, layout, steps, way)
+        self._run(call, arrays, layout, steps, way)
         return gxs, gstarts, self._to_params(params, sums)
+
+    def _backward_variant(
+        self,
+        way: str,
+        traces: tuple[int, ...],
+        wants: tuple[bool, ...],
+        scalars: tuple[bool, ...],
+        dtype: torch.dtype,
+    ) -> Variant:
+        return Variant(
+            saves=self.saves,
+            recompute=way != KEEP and any(node.role != "x" for node in self.saves),
+            traces=traces,
+            gx=wants,
+            scalars=scalars,
+            double=self.dtype == torch.float64,
+            io=HALVES.get(dtype, "f"),
+        )
 
     def _read(self, params: Sequence[Tensor], device: torch.device) -> list[Tensor]:
         """What the kernels read of the parameters."""
         # A step without tensors of its own is captured on the CPU, and so are its constants.
+        if params:
+            return self._prologue(params, device)
+        if device not in self._constants:
+            self._constants[device] = self._prologue(params, device)
+        return self._constants[device]
+
+    def _prologue(self, params: Sequence[Tensor], device: torch.device) -> list[Tensor]:
         with torch.no_grad():
             return [
                 value.to(device, self.dtype if value.is_floating_point() else value.dtype)
@@ -221,31 +251,27 @@ class Program:
             return x.new_zeros((1, *self.shape)).expand(x.shape[0], *self.shape)
         return grad
 
-    def _call(
-        self,
-        which: str,
-        variant: Variant,
-        arrays: Mapping[Any, Tensor | None],
-        layout: Layout,
-        steps: int,
-        way: str,
+    def _prepare(self, key: tuple[Any, ...], variant: Variant) -> _Call:
+        printed = self.target.forward if key[0] == "forward" else self.target.backward
+        source = printed(self.captured, variant)
+        run = self.target.load(source, double=variant.double)
+        self._calls[key] = _Call(source.slots, variant.io, run)
+        return self._calls[key]
+
+    def _run(
+        self, call: _Call, arrays: Mapping[str, Any], layout: Layout, steps: int, way: str
     ) -> None:
         count = self.shape.numel()
         if not count:
             return
-        source, run = self._load(which, variant)
-        laid = [layout.lay(slot, arrays[slot.role, slot.place]) for slot in source.slots]
+        laid = [layout.lay(slot, arrays[slot.role][slot.place]) for slot in call.slots]
         stretch = self.target.stretch if way == MARKS else max(steps, 1)
-        run(Launch(steps, count, stretch, laid))
-
-    def _load(self, which: str, variant: Variant) -> tuple[Source, Callable[[Launch], None]]:
-        key = (which, variant)
-        if key not in self._variants:
-            printed = self.target.forward if which == "forward" else self.target.backward
-            source = printed(self.captured, variant)
-            self._variants[key] = source, self.target.load(source, double=variant.double)
-        return self._variants[key]
+        call.run(Launch(steps, count, stretch, laid))
 
 
-def _named(role: str, arrays: Sequence[Tensor | None]) -> dict[Any, Tensor | None]:
-    return {(role, i): array for i, array in enumerate(arrays)}
+class _Call(NamedTuple):
+    """A compiled kernel: its arrays, the elements of its sequences, and how it is launched."""
+
+    slots: tuple[Slot, ...]
+    io: Format
+    run: Callable[[Launch], None]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from snncore.state.memory import MemoryModule
-from snncore.state.unroll import Tensors
+from snncore.state.unroll import Given, Tensors
 from snncore.step import (
     MultiStepModule,
     StepMode,
@@ -82,7 +82,7 @@ class _Recurrent(MemoryModule):
         # Under autocast the inside may answer in another dtype than it is fed.
         return out, out.to(x.dtype)
 
-    def state_like(self, name: str, *inputs: Tensor) -> tuple[torch.Size, torch.dtype]:
+    def state_like(self, name: str, *inputs: Given) -> tuple[torch.Size, torch.dtype]:
         """The last output has the input's dtype."""
         return inputs[0].shape, inputs[0].dtype
 
@@ -149,7 +149,7 @@ class LinearRecurrentContainer(_Recurrent):
         """L([x; y])."""
         return self.linear(torch.cat((x, y), -1))
 
-    def state_like(self, name: str, *inputs: Tensor) -> tuple[torch.Size, torch.dtype]:
+    def state_like(self, name: str, *inputs: Given) -> tuple[torch.Size, torch.dtype]:
         """``[N, *, out_features]`` in the input's dtype."""
         x = inputs[0]
         return torch.Size((*x.shape[:-1], self.out_features)), x.dtype

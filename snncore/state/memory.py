@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
+from torch._C import _len_torch_dispatch_stack
 from torch._C._functorch import peek_interpreter_stack
 from torch.autograd import forward_ad
 from torch.autograd.graph import Node
@@ -14,7 +15,7 @@ from torch.autograd.graph import Node
 from snncore.errors import StateError
 from snncore.state import checkpointing
 from snncore.state.graph import freed, mark
-from snncore.state.unroll import Tensors, arithmetic, one_step, take_step, unroll
+from snncore.state.unroll import Given, Tensors, arithmetic, one_step, take_step, unroll
 from snncore.step import StepModule, locate
 
 
@@ -40,6 +41,8 @@ class MemoryModule(StepModule):
     _graph: Node | None = None
     # Set while snncore.functional runs the module: state is the caller's business then.
     _explicit: bool = False
+    # The last initial states that were numbers: making them costs as much as a small kernel.
+    _began: tuple[object, Tensors] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -64,14 +67,14 @@ class MemoryModule(StepModule):
         """The value of a state before the first step; a tensor broadcasts to the state."""
         return self.states[name]
 
-    def state_like(self, name: str, *inputs: Tensor) -> tuple[torch.Size, torch.dtype]:
-        """Shape and dtype of a state for inputs of one time step."""
+    def state_like(self, name: str, *inputs: Given) -> tuple[torch.Size, torch.dtype]:
+        """Shape and dtype of a state for inputs of one time step, in all but their values."""
         x = inputs[0]
         return x.shape, arithmetic(x.dtype)
 
-    def init_states(self, *inputs: Tensor) -> Tensors:
-        """Initial states for inputs of one time step."""
-        return tuple(self._start(name, inputs) for name in self.states)
+    def init_states(self, *inputs: Given) -> Tensors:
+        """Initial states for inputs of one time step, of which the values do not matter."""
+        return tuple(self._start(name, inputs).contiguous() for name in self.states)
 
     def forward(self, *inputs: Tensor) -> Any:
         """Advances the state and returns the output, or a tuple of several."""
@@ -88,15 +91,24 @@ class MemoryModule(StepModule):
         run = self.single if self.step_mode == "s" else self.sequence
         outputs, after = run(inputs, states)
         self._check_shapes(states, after)
+        if not held:
+            after = tuple(map(_whole, after))
         if watched:
-            marked, self._graph = mark((*outputs, *after))
+            marked, graph = mark((*outputs, *after))
             outputs, after = marked[: len(outputs)], marked[len(outputs) :]
+        else:
+            graph = self._graph
         kept = dict(zip(self.states, after, strict=True))
         if region is not None and replaying:
             region.keep(self, kept)
         else:
-            self._states = kept
+            self._hold(kept, graph)
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def _hold(self, states: Mapping[str, Tensor], graph: Node | None) -> None:
+        # nn.Module's own way looks for parameters and modules first, each time.
+        object.__setattr__(self, "_states", states)
+        object.__setattr__(self, "_graph", graph)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         super()._apply(fn, recurse)
@@ -108,7 +120,7 @@ class MemoryModule(StepModule):
         # Copies and pickles carry the values; a graph can neither be copied nor saved. No clones:
         # a spawned process is handed the memory itself, which must outlive the pickling.
         kept = {name: value.detach() for name, value in self._states.items()}
-        return {**self.__dict__, "_states": kept, "_graph": None}
+        return {**self.__dict__, "_states": kept, "_graph": None, "_began": None}
 
     def _region(self) -> checkpointing.Region | None:
         if peek_interpreter_stack() is not None:
@@ -133,17 +145,17 @@ class MemoryModule(StepModule):
                 "snncore.detach(net) to carry the values on without their history."
             )
 
-    def _begin(self, now: Tensors, held: Mapping[str, Tensor]) -> Tensors:
+    def _begin(self, now: Sequence[Given], held: Mapping[str, Tensor]) -> Tensors:
         if not held:
-            return self.init_states(*now)
+            return self._starts(now)
         for name, value in held.items():
             shape, dtype = self.state_like(name, *now)
             if value.shape != shape or value.dtype != dtype or value.device != now[0].device:
                 raise StateError(self._misfit(name, value, shape, dtype, now[0]))
-        return tuple(held[name] for name in self.states)
+        return tuple([held[name] for name in self.states])
 
     def _misfit(
-        self, name: str, value: Tensor, shape: torch.Size, dtype: torch.dtype, x: Tensor
+        self, name: str, value: Tensor, shape: torch.Size, dtype: torch.dtype, x: Given
     ) -> str:
         cure = "Call snncore.reset(net) before the next sequence, or pass states explicitly."
         if value.device != x.device:
@@ -161,7 +173,7 @@ class MemoryModule(StepModule):
         if len(inputs) != self.inputs:
             raise TypeError(f"{locate(self)} takes {self.inputs} input(s), got {len(inputs)}")
         for x in inputs:
-            if not x.is_floating_point():
+            if not x.dtype.is_floating_point:
                 raise TypeError(
                     f"{locate(self)} takes floating-point input, got {x.dtype}; call x.float()"
                 )
@@ -170,7 +182,8 @@ class MemoryModule(StepModule):
                     f"{locate(self)} is in step_mode 'm' and takes [T, N, *], got "
                     f"{list(x.shape)}; call snncore.set_step_mode(net, 's') for single steps"
                 )
-        self._check_further(inputs)
+        if self.inputs > 1:
+            self._check_further(inputs)
 
     def _check_further(self, inputs: Tensors) -> None:
         first = inputs[0]
@@ -196,17 +209,47 @@ class MemoryModule(StepModule):
                     f"{list(new.shape)}; parameters must broadcast against [N, *] of the input"
                 )
 
-    def _start(self, name: str, inputs: Tensors) -> Tensor:
+    def _starts(self, now: Sequence[Given]) -> Tensors:
+        values = [self.initial(name) for name in self.states]
+        if any(isinstance(value, Tensor) for value in values) or not _plain():
+            return tuple([self._start(name, now) for name in self.states])
+        key = (values, [(x.shape, x.dtype, x.device) for x in now])
+        if self._began is None or self._began[0] != key:
+            made = tuple([self._start(name, now) for name in self.states])
+            object.__setattr__(self, "_began", (key, made))
+            return made
+        return self._began[1]
+
+    def _start(self, name: str, inputs: Sequence[Given]) -> Tensor:
+        """The value before the first step; one number in memory may stand for many neurons."""
         value = self.initial(name)
         shape, dtype = self.state_like(name, *inputs)
+        device = inputs[0].device
         if isinstance(value, Tensor):
-            return value.to(inputs[0].device, dtype).expand(shape).contiguous()
-        return torch.full(shape, value, dtype=dtype, device=inputs[0].device)
+            return value.to(device, dtype).expand(shape)
+        return torch.full((), value, dtype=dtype, device=device).expand(shape)
 
 
 def in_transform() -> bool:
     """Whether this code runs under a torch.func transform or forward-mode differentiation."""
     return peek_interpreter_stack() is not None or forward_ad._current_level >= 0
+
+
+def _plain() -> bool:
+    """Whether a tensor made now is an ordinary one that any later call may use."""
+    return not (
+        torch.compiler.is_compiling()
+        or torch.is_inference_mode_enabled()
+        or _len_torch_dispatch_stack()
+        or in_transform()
+    )
+
+
+def _whole(state: Tensor) -> Tensor:
+    # What no step has replaced may still be one number in memory, which nobody can write into.
+    if 0 in state.stride():
+        return state.clone(memory_format=torch.contiguous_format)
+    return state
 
 
 def _accessor(name: str) -> property:

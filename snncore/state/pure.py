@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from snncore.errors import StateError
 from snncore.state.memory import MemoryModule, in_transform
-from snncore.state.unroll import one_step
+from snncore.state.unroll import Given, one_step
 from snncore.state.walks import Snapshot, fit, memory_modules
 
 
@@ -59,14 +59,14 @@ def functional(
     return call, init
 
 
-def step_inputs(net: nn.Module, x: Tensor | tuple[Tensor, ...]) -> dict[str, tuple[Tensor, ...]]:
-    """Stand-ins for one time step of what reaches each stateful module that ``net(x)`` runs.
+def step_inputs(net: nn.Module, x: Tensor | tuple[Tensor, ...]) -> dict[str, tuple[Given, ...]]:
+    """One time step of what reaches each stateful module that ``net(x)`` runs, but for its values.
 
     Only a run tells the shapes inside; a copy of the network makes it, without state or gradient,
     and random generators are put back.
     """
     probe = copy.deepcopy(net)
-    shapes: dict[str, tuple[Tensor, ...]] = {}
+    shapes: dict[str, tuple[Given, ...]] = {}
     for path, module in memory_modules(probe):
         module._states = {}
         module.register_forward_pre_hook(_note(shapes, path))
@@ -98,7 +98,7 @@ def _inputs(x: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return x if isinstance(x, tuple) else (x,)
 
 
-def _note(shapes: dict[str, tuple[Tensor, ...]], path: str) -> Callable[..., None]:
+def _note(shapes: dict[str, tuple[Given, ...]], path: str) -> Callable[..., None]:
     def hook(module: MemoryModule, inputs: tuple[Tensor, ...]) -> None:
         if path not in shapes:
             shapes[path] = inputs if module.step_mode == "s" else tuple(map(one_step, inputs))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -37,9 +37,21 @@ def take_step(
     return values[:outputs], values[outputs:]
 
 
-def one_step(x_seq: Tensor) -> Tensor:
-    """A stand-in for one time step of ``[T, N, *]`` in all but values; T may be 0."""
-    return x_seq.new_empty(()).expand(x_seq.shape[1:])
+class OneStep(NamedTuple):
+    """One time step of an input in all but values."""
+
+    shape: torch.Size
+    dtype: torch.dtype
+    device: torch.device
+
+
+Given: TypeAlias = Tensor | OneStep
+"""A time step of an input, or what stands for it."""
+
+
+def one_step(x_seq: Tensor) -> OneStep:
+    """A time step of ``[T, N, *]``; T may be 0."""
+    return OneStep(x_seq.shape[1:], x_seq.dtype, x_seq.device)
 
 
 def unroll(

@@ -26,13 +26,13 @@ def reset(net: nn.Module) -> None:
     Example:
         >>> reset(nn.Linear(2, 2))
     """
-    for _, module in memory_modules(net):
+    for module in _parts(net):
         hold(module, {})
 
 
 def detach(net: nn.Module) -> None:
     """Cuts the state of ``net`` from its autograd graph and keeps the values (truncated BPTT)."""
-    for _, module in memory_modules(net):
+    for module in _parts(net):
         hold(module, {name: value.detach() for name, value in module._states.items()})
 
 
@@ -85,5 +85,15 @@ def fit(
 
 def hold(module: MemoryModule, states: Mapping[str, Tensor]) -> None:
     """Replaces the state of one module, whatever graph the old one had."""
-    module._states = states
-    module._graph = None
+    module._hold(states, None)
+
+
+def _parts(net: nn.Module) -> list[MemoryModule]:
+    """As :func:`memory_modules`, without the paths, which would take longer than the rest."""
+    found = {net: None}
+    queue = [net]
+    for module in queue:
+        new = [part for part in module._modules.values() if part is not None and part not in found]
+        found.update(dict.fromkeys(new))
+        queue += dict.fromkeys(new)
+    return [module for module in queue if isinstance(module, MemoryModule)]

@@ -73,9 +73,12 @@ def backward(captured: Captured, variant: Variant) -> Source:
         "    const int64_t last = T - first < stretch ? T - 1 : first + stretch - 1;",
         *(f"    alignas(64) S a{i}[TILE];" for i in range(len(again.begins))),
         "    {",
-        *_rows(again.begins, "(first / stretch)", const=True),
         *(
-            f"      for (int64_t b = 0; b < len; ++b) a{i}[b] = {slot.name}_t[b];"
+            f"      const S* const {slot.name}_t = {slot.name} + first / stretch * {slot.name}_a;"
+            for slot in again.begins
+        ),
+        *(
+            f"      snn_begin(a{i}, {slot.name}_t, n0, len, {slot.name}_b);"
             for i, slot in enumerate(again.begins)
         ),
         "    }",
@@ -212,11 +215,8 @@ class _Printer:
 def _begin(run: Pass) -> list[str]:
     lines: list[str] = []
     for i, slot in enumerate(run.begins):
-        value = f"{slot.name}[n0 + b]"
-        if slot.role == "gfinal":
-            value = f"{slot.name} ? {value} : (S)0"
         lines.append(f"    alignas(64) S c{i}[TILE];")
-        lines.append(f"    for (int64_t b = 0; b < len; ++b) c{i}[b] = {value};")
+        lines.append(f"    snn_begin(c{i}, {slot.name}, n0, len, {slot.name}_a);")
     for slot, _ in run.sums:
         lines.append(f"    alignas(64) S r{slot.place}[TILE];")
         lines.append(f"    for (int64_t b = 0; b < len; ++b) r{slot.place}[b] = (S)0;")

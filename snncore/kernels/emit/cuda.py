@@ -72,7 +72,7 @@ def backward(captured: Captured, variant: Variant) -> Source:
         *thread.declared(run, again),
         *_steps("STRETCH", "first + j", thread.loads(run, again)),
         *(
-            f"S a{i} = {slot.name}[first / STRETCH * {slot.name}_a + n];"
+            f"S a{i} = {slot.name}[first / STRETCH * {slot.name}_a + ({slot.name}_b > 1 ? n : 0)];"
             for i, slot in enumerate(again.begins)
         ),
         *_steps("STRETCH", "first + j", thread.step(again, "a")),
@@ -159,8 +159,7 @@ class _Thread:
             )
         takes += [f"const S k{place}" for place in range(len(self.constants))]
         begins = [
-            f"S c{i} = {f'{slot.name} ? ' * (slot.role == 'gfinal')}{slot.name}[n]"
-            f"{' : (S)0' * (slot.role == 'gfinal')};"
+            f"S c{i} = {slot.name} ? {slot.name}[{slot.name}_a > 1 ? n : 0] : (S)0;"
             for i, slot in enumerate(run.begins)
         ]
         inline = "__device__ __forceinline__"
@@ -200,8 +199,7 @@ def arguments(
         source: printed by this module.
         steps, count: time steps, and neurons of one step.
         arrays: for each slot of the source its device address (None for an absent ``gfinal``) and
-            two numbers: distance of time steps in elements and 0 for a sequence, channels and
-            neurons per channel for a parameter, zeros for the rest.
+            two numbers, as :data:`snncore.kernels.layout.Laid` has them.
         double: as in the variant.
     """
     real = np.float64 if double else np.float32

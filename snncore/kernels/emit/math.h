@@ -265,10 +265,22 @@ template <typename R> static inline R* snn_scratch(size_t count) {
   return count ? (R*)aligned_alloc(64, (count * sizeof(R) + 63) / 64 * 64) : nullptr;
 }
 
+// Carried values begin at those of an array, at its only one, or without an array at 0.
+static inline void snn_begin(S* to, const S* from, int64_t n0, int64_t len, int64_t values) {
+  if (values > 1)
+    for (int64_t b = 0; b < len; ++b) to[b] = from[n0 + b];
+  else
+    for (int64_t b = 0; b < len; ++b) to[b] = from ? from[0] : (S)0;
+}
+
 // A value per channel, repeated over `inner` neurons and then over the batch.
 template <typename R> static inline void snn_spread(
     R* to, const R* from, int64_t n0, int64_t len, int64_t channels, int64_t inner) {
   int64_t c = (n0 / inner) % channels, i = n0 % inner;
+  if (inner == 1 && c + len <= channels) {
+    for (int64_t b = 0; b < len; ++b) to[b] = from[c + b];
+    return;
+  }
   for (int64_t b = 0; b < len; ++b) {
     to[b] = from[c];
     if (++i == inner) { i = 0; c = c + 1 == channels ? 0 : c + 1; }

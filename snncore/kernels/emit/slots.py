@@ -17,7 +17,7 @@ Role: TypeAlias = Literal[
     "save",  # value kept for the backward, a sequence
     "mark",  # state before every k-th step, a sequence of the k-th steps
     "gout",  # gradient of an output, a sequence
-    "gfinal",  # gradient of a last state [N]; may be null
+    "gfinal",  # gradient of a last state [N]; null for 0
     "gtrace",  # gradient of a state sequence
     "gx",  # gradient of an input, a sequence
     "gstart",  # gradient of an initial state [N]
@@ -28,6 +28,9 @@ Format: TypeAlias = Literal["f", "b", "i", "l", "bf16", "fp16"]
 
 PER_NEURON = frozenset({"start", "final", "gfinal", "gstart", "sum"})
 """Roles of arrays without time."""
+
+BEGINS = frozenset({"start", "gfinal"})
+"""Those from which carried values begin; one value may stand for all neurons."""
 
 HALVES: dict[torch.dtype, Format] = {torch.bfloat16: "bf16", torch.float16: "fp16"}
 

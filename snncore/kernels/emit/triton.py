@@ -21,7 +21,7 @@ from typing import Any
 from snncore.kernels.capture import Captured
 from snncore.kernels.emit import passes
 from snncore.kernels.emit.passes import Pass, Variant
-from snncore.kernels.emit.slots import PER_NEURON, Slot, Source
+from snncore.kernels.emit.slots import BEGINS, PER_NEURON, Slot, Source
 from snncore.kernels.emit.triton_body import Body
 
 BLOCK = 256
@@ -35,9 +35,7 @@ _NO_AGAIN = (
 
 
 def sizes(slot: Slot) -> tuple[str, ...]:
-    """The numbers that a kernel takes for an array.
-
-    A time stride for a sequence; channels and neurons per channel for a parameter's value.
+    """The numbers that a kernel takes for an array, of those that a layout gives.
 
     Example:
         >>> sizes(Slot("x", 0))
@@ -45,7 +43,7 @@ def sizes(slot: Slot) -> tuple[str, ...]:
     """
     if slot.role == "param":
         return f"{slot.name}_a", f"{slot.name}_b"
-    return () if slot.role in PER_NEURON else (f"{slot.name}_a",)
+    return () if slot.role in PER_NEURON - BEGINS else (f"{slot.name}_a",)
 
 
 def arguments(
@@ -62,15 +60,14 @@ def arguments(
         numbers: the source's constants as a float64 tensor on the device, of one element at least.
         steps, count: time steps, and neurons of one step.
         arrays: for each slot of the source its tensor (None for an absent ``gfinal``) and two
-            numbers: distance of time steps in elements and 0 for a sequence, channels and neurons
-            per channel for a parameter, zeros for the rest.
+            numbers, as :data:`snncore.kernels.layout.Laid` has them.
     """
     taken: list[int] = []
     strides = [count]
     for slot, (_, first, second) in zip(source.slots, arrays, strict=True):
         names = sizes(slot)
         taken += (first, second)[: len(names)]
-        if len(names) == 1:
+        if slot.role not in PER_NEURON and len(names) == 1:
             strides.append(first)
     wide = all(stride % 16 == 0 for stride in strides)
     given = [*(array for array, _, _ in arrays), numbers, steps, count, *taken]
@@ -116,10 +113,12 @@ def _printed(run: Pass, variant: Variant, clock: str) -> Source:
         if node is not None:
             body.names[node.index] = f"old{i}"
     for i, slot in enumerate(run.begins):
-        found = body.loaded(f"tl.load({slot.name} + n, live, 0)", slot.kind)
-        if slot.role == "gfinal":
-            before += [f"c{i} = {body.real(None)}", f"if {slot.name} is not None:"]
-        before.append(f"{'    ' * (slot.role == 'gfinal')}c{i} = {found}")
+        found = f"tl.load({slot.name} + tl.where({slot.name}_a > 1, n, 0), live, 0)"
+        before += [
+            f"c{i} = {body.real(None)}",
+            f"if {slot.name} is not None:",
+            f"    c{i} = {body.loaded(found, slot.kind)}",
+        ]
     before += [f"r{slot.place} = {body.real(None)}" for slot, _ in run.sums]
     body.add(run.nodes)
     loop = [clock, *body.lines]
@@ -144,7 +143,8 @@ def _source(
 ) -> Source:
     """The whole text; ``last`` is written after the last step."""
     numbers = ["T", "N", *(name for slot in slots for name in sizes(slot))]
-    strides = [f"{slot.name}_a" for slot in slots if len(sizes(slot)) == 1]
+    sequences = [slot for slot in slots if slot.role not in PER_NEURON and slot.role != "param"]
+    strides = [f"{slot.name}_a" for slot in sequences]
     text = [
         "import triton",
         "import triton.language as tl",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -117,6 +119,18 @@ def test_rewrites_are_exact():
     assert program.op("sub", x, program.const(-0.0)) is not x
     with pytest.raises(ValueError, match="no scalar operation 'gamma'"):
         program.op("gamma", x)
+
+
+@pytest.mark.parametrize("divisor", [2.0, -0.25, 2.0**124, 2.0**-126, 3.0, 2.0**125, 0.0, math.inf])
+def test_a_quotient_becomes_a_product_only_where_nobody_can_tell(divisor):
+    program = Program()
+    found = program.op("div", program.input("x", 0), program.const(divisor))
+    exact = divisor not in (3.0, 2.0**125, 0.0, math.inf)
+    assert found.op == ("mul" if exact else "div")
+    if exact:
+        bits = torch.randint(-(2**31), 2**31, (100_000,), generator=torch.manual_seed(0))
+        x = bits.to(torch.int32).view(torch.float32)
+        assert torch.equal((x / divisor).nan_to_num(7.0), (x * found.args[1].value).nan_to_num(7.0))
 
 
 def test_needed_stops_at_what_is_known():

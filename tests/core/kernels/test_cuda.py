@@ -24,7 +24,7 @@ from snncore.kernels.capture import Captured, capture
 from snncore.kernels.cpp import CppBackend
 from snncore.kernels.emit import cuda
 from snncore.kernels.emit.passes import Variant, saved_format
-from snncore.kernels.emit.slots import PER_NEURON, dtype_of
+from snncore.kernels.emit.slots import BEGINS, PER_NEURON, dtype_of
 from snncore.kernels.ir import CASTS, INTEGER, OPERATIONS, Program, needed
 from snncore.kernels.saving import saved_values
 from snncore.kernels.trace import tensors_of
@@ -96,7 +96,7 @@ integers = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(integers)
 
 MODELS = {
-    "plain": lambda **o: Leaky(**o),
+    "plain": lambda **o: Leaky(tau=3.0, **o),
     "channel": lambda **o: Leaky(tau=[[1.5], [2.0], [3.0]], **o),
     "learnable": lambda **o: Leaky(tau=nn.Parameter(torch.tensor(1.7)), **o),
     "per-sample": lambda **o: Leaky(tau=nn.Parameter(torch.rand(4, 1, 2) + 1.5), **o),
@@ -137,8 +137,11 @@ def launch(source, arrays, steps, count, double):
             rows.append((None, 0, 0))
             continue
         array, a, b = array if isinstance(array, tuple) else (array, 0, 0)
-        if slot.role not in PER_NEURON | {"param"}:
+        if slot.role in BEGINS:
+            a = array.numel()
+        elif slot.role not in PER_NEURON | {"param"}:
             a = array.stride(0)
+            b = count if slot.role == "mark" else 0
         rows.append((array.data_ptr(), a, b))
         alive.append(array)
     values = cuda.arguments(source, steps, count, rows, double=double)

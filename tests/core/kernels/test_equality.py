@@ -83,7 +83,7 @@ class Delayed(Neuron):
 
 
 MODELS = {
-    "plain": lambda **o: Leaky(**o),
+    "plain": lambda **o: Leaky(tau=3.0, **o),
     "channel": lambda **o: Leaky(tau=[[1.5], [2.0], [3.0]], **o),
     "scalar-parameter": lambda **o: Leaky(tau=nn.Parameter(torch.tensor(1.7)), **o),
     "neuron-parameter": lambda **o: Leaky(tau=nn.Parameter(torch.rand(3, 2) + 1.5), **o),

@@ -53,17 +53,16 @@ def test_inputs_are_read_again_and_cost_no_memory():
 
 
 @compiled
-def test_the_way_is_chosen_by_length_and_size():
+def test_the_way_is_chosen_by_length():
     net = Leaky(step_mode="m")
 
     def found(steps, count):
         (row,) = plan(net, torch.empty(1, 1).expand(steps, count)).layers
         return row.way, row.saved_bytes
 
-    assert found(64, 8) == ("again", 0)
-    assert found(65, 8) == ("keep", 4)
-    way, size = found(1024, (1 << 14) + 1)
-    assert (way, size) == ("marks", 4 / 64)
+    assert found(16, 8) == ("again", 0)
+    assert found(17, 8) == ("marks", 4 * 2 / 17)
+    assert found(1024, (1 << 14) + 1) == ("marks", 4 / 16)
 
 
 def test_use_backend_holds_inside_its_block():

@@ -70,9 +70,10 @@ class Recaller:
         self.captures = 0
 
     def __call__(self, module, shape=SHAPE, dtype=torch.float32):
-        def make():
-            self.captures += 1
-            return capture(module, shape, dtype)
+        def make(wanted):
+            # Other shapes are only compared with.
+            self.captures += wanted == shape
+            return capture(module, wanted, dtype)
 
         return plans.recall(Content(module), shape, dtype, make)
 
@@ -182,12 +183,12 @@ def test_integer_kinds_are_kept(recall):
 
 
 def test_shape_and_dtype_are_part_of_the_key(recall):
-    net = Leaky()
+    net = Learnt()
     recall(net)
-    recall(net, torch.Size((5, 3)))
+    recall(net, torch.Size((4, 5, 3)))
     recall(net, dtype=torch.float64)
     assert recall.captures == 3
-    recall(net, torch.Size((5, 3)))
+    recall(net, torch.Size((4, 5, 3)))
     assert recall.captures == 3
 
 

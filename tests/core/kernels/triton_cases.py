@@ -21,6 +21,7 @@ from torch import nn
 from snncore.kernels.capture import capture
 from snncore.kernels.emit import triton as printer
 from snncore.kernels.emit.passes import Variant
+from snncore.kernels.emit.slots import PER_NEURON
 from snncore.kernels.ir import ARITHMETIC, COMPARE, LOGIC, UNARY, Program
 from snncore.kernels.layout import Layout
 from snncore.kernels.saving import saved_values
@@ -100,7 +101,7 @@ integers = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(integers)
 
 MODELS = {
-    "leaky": Leaky,
+    "leaky": lambda **o: Leaky(tau=3.0, **o),
     "channel": lambda **o: Leaky(tau=[[1.5], [2.0], [3.0]], **o),
     "learnt": Learnt,
     "two-states": Adaptive,
@@ -201,7 +202,7 @@ def fresh(source, known, steps, shape, dtype):
     arrays = dict(known)
     for slot in source.slots:
         if (slot.role, slot.place) not in arrays:
-            size = (steps, *shape) if printer.sizes(slot) else shape
+            size = shape if slot.role in PER_NEURON else (steps, *shape)
             kind, value = (torch.uint8, 255) if slot.kind == "b" else (dtype, torch.nan)
             arrays[slot.role, slot.place] = torch.full(size, value, dtype=kind)
     return arrays
