@@ -19,7 +19,7 @@ from snncore.kernels.compiled import CompiledKernel
 from snncore.kernels.cpp import CppTarget
 from snncore.kernels.function import unroll
 from snncore.kernels.program import AGAIN, KEEP, MARKS
-from snncore.kernels.trace import tensors_of
+from snncore.kernels.tensors import tensors_of
 
 WAYS = {
     "keep": (KEEP, 64),

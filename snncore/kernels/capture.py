@@ -17,7 +17,8 @@ from torch.utils._pytree import tree_flatten
 
 from snncore.kernels.ir import Kind, Node, Program
 from snncore.kernels.lowering import MOVES, SELECTS, rules
-from snncore.kernels.trace import Trace, Unsupported, tensors_of, trace
+from snncore.kernels.tensors import tensors_of
+from snncore.kernels.trace import Trace, Unsupported, trace
 from snncore.state.memory import MemoryModule
 
 aten = torch.ops.aten

@@ -16,7 +16,7 @@ from snncore.kernels.capture import capture
 from snncore.kernels.content import Content
 from snncore.kernels.emit.slots import HALVES, Format
 from snncore.kernels.program import AGAIN, Program, Target
-from snncore.kernels.trace import tensors_of
+from snncore.kernels.tensors import tensors_of
 from snncore.state.memory import MemoryModule, in_transform
 from snncore.state.unroll import Tensors, arithmetic
 

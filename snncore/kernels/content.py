@@ -31,6 +31,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from snncore.kernels.library import is_library
 from snncore.kernels.refusal import codes, contents, refuse
+from snncore.kernels.tensors import held, places_of, sharing
 from snncore.kernels.watch import Watch
 
 MOST = 64
@@ -90,9 +91,9 @@ class Content:
         self._names: dict[str, None] = dict.fromkeys(_ROOTS)
         self._owners: list[type | ModuleType] = []
         self._inside = {id(part) for part in module.modules()}
-        self._places = _places(module)
+        self._places = places_of(module)
         if len(self._places) > 1:
-            self._write(self._watch.fact(partial(_sharing, self._places)))
+            self._write(self._watch.fact(partial(sharing, self._places)))
         self._write(str(self._watch.fact(torch.get_default_dtype)))
         self._value(module)
         self.digest: str | None = None
@@ -118,7 +119,7 @@ class Content:
 
     def given(self) -> list[Tensor]:
         """What :func:`tensors_of` gives now, while this holds."""
-        return list(dict.fromkeys([table[name] for table, name in self._places]))
+        return held(self._places)
 
     def _write(self, *tokens: object) -> None:
         self._tokens += map(repr, tokens)
@@ -375,23 +376,6 @@ def _facts(table: Mapping[str, Tensor | None]) -> tuple[Any, ...]:
 def _fact(tensor: Tensor) -> tuple[Any, ...]:
     strides = tensor.stride() if tensor.layout is torch.strided else ()
     return tensor.shape, strides, tensor.dtype, tensor.device, tensor.requires_grad
-
-
-def _places(module: nn.Module) -> list[tuple[dict[str, Any], str]]:
-    """Where parameters and buffers stand, in the order of :func:`tensors_of`."""
-    return [
-        (vars(part)[kind], name)
-        for kind in ("_parameters", "_buffers")
-        for part in module.modules()
-        for name, tensor in vars(part)[kind].items()
-        if tensor is not None
-    ]
-
-
-def _sharing(places: list[tuple[dict[str, Any], str]]) -> tuple[int, ...]:
-    """Which names mean one tensor."""
-    found = [id(table.get(name)) for table, name in places]
-    return tuple(map(found.index, found))
 
 
 def _version(tensor: Tensor) -> tuple[Any, ...]:

@@ -18,7 +18,8 @@ from snncore.kernels.backends import Plan
 from snncore.kernels.compiled import CompiledKernel
 from snncore.kernels.layout import Laid
 from snncore.kernels.program import KEEP, MARKS, Target, Way
-from snncore.kernels.trace import Unsupported, tensors_of
+from snncore.kernels.tensors import tensors_of
+from snncore.kernels.trace import Unsupported
 from snncore.state.unroll import arithmetic
 
 MOST_BLOCKS = 2**31 - 1

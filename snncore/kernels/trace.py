@@ -23,6 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from snncore.kernels.content import Content
 from snncore.kernels.refusal import Unsupported as Unsupported
+from snncore.kernels.tensors import tensors_of
 from snncore.state.memory import MemoryModule
 
 # The tracer patches global functions.
@@ -46,11 +47,6 @@ class Trace:
     graph: fx.GraphModule
     learned: tuple[int, ...]
     lines: dict[Any, str]
-
-
-def tensors_of(module: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers of a module by name: what a kernel is given anew at each call."""
-    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
 
 
 def trace(module: MemoryModule, shape: torch.Size, dtype: torch.dtype) -> Trace:

@@ -11,7 +11,7 @@ from snncore.kernels import build, compiled
 from snncore.kernels.cpp import CppTarget
 from snncore.kernels.function import unroll
 from snncore.kernels.program import AGAIN
-from snncore.kernels.trace import tensors_of
+from snncore.kernels.tensors import tensors_of
 
 _spec = importlib.util.spec_from_file_location(
     "kernel_cases", Path(__file__).with_name("kernel_cases.py")

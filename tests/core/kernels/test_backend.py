@@ -187,7 +187,7 @@ def test_copies_and_pickles_compile_for_themselves():
 
 
 @compiled
-def test_a_step_is_captured_once_per_shape(monkeypatch, tmp_path):
+def test_a_step_is_captured_once_for_all_shapes(monkeypatch, tmp_path):
     monkeypatch.setenv("SNN_CACHE", str(tmp_path))
     captured: list[torch.Size] = []
     inner = compiled_kernel.capture
@@ -204,7 +204,8 @@ def test_a_step_is_captured_once_per_shape(monkeypatch, tmp_path):
         snn.reset(net)
         net(torch.rand(3, batch, 5))
     Fresh(step_mode="m")(torch.rand(3, 2, 5))
-    assert captured == [(2, 5), (4, 5), (2, 5)]
+    # A shape of each neuron's, and another to see that it would give the same.
+    assert captured == [(2, 5), (3, 6)] * 2
 
 
 def assert_vectorised(text, folder):

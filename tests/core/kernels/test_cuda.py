@@ -27,7 +27,7 @@ from snncore.kernels.emit.passes import Variant, saved_format
 from snncore.kernels.emit.slots import BEGINS, PER_NEURON, dtype_of
 from snncore.kernels.ir import CASTS, INTEGER, OPERATIONS, Program, needed
 from snncore.kernels.saving import saved_values
-from snncore.kernels.trace import tensors_of
+from snncore.kernels.tensors import tensors_of
 from snncore.neuron import Neuron
 
 SHAPE = (4, 3, 2)

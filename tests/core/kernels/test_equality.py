@@ -14,7 +14,7 @@ from snncore.kernels.compiled import CompiledKernel
 from snncore.kernels.cpp import CppBackend, CppTarget
 from snncore.kernels.function import unroll
 from snncore.kernels.program import AGAIN, KEEP, MARKS, Program
-from snncore.kernels.trace import tensors_of
+from snncore.kernels.tensors import tensors_of
 from snncore.neuron import Neuron
 
 pytestmark = pytest.mark.skipif(

@@ -16,7 +16,8 @@ from snncore.kernels.cpp import CppBackend, CppTarget
 from snncore.kernels.function import unroll
 from snncore.kernels.program import AGAIN, KEEP, MARKS
 from snncore.kernels.saving import saved_values
-from snncore.kernels.trace import Unsupported, tensors_of
+from snncore.kernels.tensors import tensors_of
+from snncore.kernels.trace import Unsupported
 from snncore.neuron import Neuron
 
 pytestmark = pytest.mark.skipif(

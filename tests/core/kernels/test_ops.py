@@ -14,7 +14,7 @@ from snncore.kernels import ops
 from snncore.kernels.compiled import CompiledKernel
 from snncore.kernels.cpp import CppBackend, CppTarget
 from snncore.kernels.program import AGAIN, KEEP, MARKS
-from snncore.kernels.trace import tensors_of
+from snncore.kernels.tensors import tensors_of
 from snncore.layers import Linear
 from snncore.neuron import Neuron
 

@@ -27,7 +27,8 @@ from snncore.kernels.content import Content
 from snncore.kernels.cpp import CppBackend
 from snncore.kernels.library import is_library
 from snncore.kernels.saving import saved_values
-from snncore.kernels.trace import Unsupported, tensors_of, witness
+from snncore.kernels.tensors import tensors_of
+from snncore.kernels.trace import Unsupported, witness
 from snncore.neuron import Neuron
 
 compiled = pytest.mark.skipif(

@@ -25,7 +25,7 @@ from snncore.kernels.emit.slots import PER_NEURON
 from snncore.kernels.ir import ARITHMETIC, COMPARE, LOGIC, UNARY, Program
 from snncore.kernels.layout import Layout
 from snncore.kernels.saving import saved_values
-from snncore.kernels.trace import tensors_of
+from snncore.kernels.tensors import tensors_of
 from snncore.neuron import Neuron
 
 
