@@ -15,7 +15,6 @@ import torch
 import snncore
 from snn_train import RunError, TrainingError, evaluate, load_network, train
 from snn_train.checkpoint import read
-from snn_train.firing import spike_trains
 from snn_train.parts import build_parts, items_to_test
 from snn_train.recipe import load_recipe
 from snncore.errors import ConfigError, UnknownComponent
@@ -108,18 +107,6 @@ def test_firing_rates_are_those_of_the_test_items(tables: Tables, folder: Path):
         spikes = net.neuron1(currents)
     assert result["firing_rates"] == {"neuron1": pytest.approx(float(spikes.mean()))}
     assert result["firing_rate"] == pytest.approx(float(spikes.mean()))
-
-
-def test_spikes_inside_a_recurrence_are_kept_step_by_step():
-    lif = snncore.build("neuron", "lif")
-    net = snncore.build("layer", "element_wise_recurrent", sub_module=lif, step_mode="m")
-    x = 3 * torch.rand(5, 2, 4, generator=torch.Generator().manual_seed(0))
-    with spike_trains(net) as trains:
-        spikes = net(x)
-    assert 0 < spikes.mean() < 1
-    assert {path: train.tolist() for path, train in trains.items()} == {
-        "sub_module": spikes.tolist()
-    }
 
 
 def test_sequences_need_no_encoder(tables: Tables):

@@ -67,27 +67,3 @@ def _adder(rates: FiringRates, path: str) -> Any:
 
 def _spikes(output: Any) -> Tensor:
     return output[0] if isinstance(output, tuple) else output
-
-
-@contextmanager
-def spike_trains(net: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Keeps the spikes ``[T, N, *]`` of each layer of one sequence inside the ``with`` block."""
-    trains: dict[str, Tensor] = {}
-
-    def keeper(path: str) -> Any:
-        def hook(module: Neuron, inputs: Any, output: Any) -> None:
-            spikes = _spikes(output).detach().cpu()
-            if module.step_mode == "s":
-                # Inside a recurrence every call is one time step.
-                spikes = spikes.unsqueeze(0)
-                spikes = torch.cat([trains[path], spikes]) if path in trains else spikes
-            trains[path] = spikes
-
-        return hook
-
-    handles = [module.register_forward_hook(keeper(path)) for path, module in neurons(net)]
-    try:
-        yield trains
-    finally:
-        for handle in handles:
-            handle.remove()

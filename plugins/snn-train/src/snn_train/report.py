@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from matplotlib.axes import Axes
@@ -17,28 +16,29 @@ from torch import Tensor, nn
 
 import snncore
 from snn_train.data import Items
-from snn_train.firing import spike_trains
+from snn_train.firing import neurons
 from snn_train.folder import REPORT, write
 from snn_train.parts import encoder_of
 from snn_train.progress import Row
 from snn_train.recipe import Recipe
-
-_SHOWN = 150
+from snncore.monitor import Output, raster
 
 
 def spikes_of_first(
     net: nn.Module, items: Items, recipe: Recipe, fabric: Fabric
 ) -> tuple[dict[str, Tensor], int]:
-    """The spikes ``[T, *]`` of each layer for the first item, and that item's label."""
+    """The spikes ``[T, 1, *]`` of each layer for the first item, and that item's label."""
     items.set_epoch(0)
     x, y, _ = items[int(items.indices[0])]
     encoder = encoder_of(recipe, items.source)
     net.eval()
-    with torch.no_grad(), fabric.autocast(), spike_trains(net) as trains:
+    if not any(True for _ in neurons(net)):
+        return {}, int(y[0])
+    with torch.no_grad(), fabric.autocast(), Output().watch(net) as trains:
         snncore.reset(net)
         net(encoder(x.to(fabric.device)))
         snncore.reset(net)
-    return {layer: train[:, 0] for layer, train in trains.items()}, int(y[0])
+    return {layer: train[:, :1].cpu() for layer, train in trains.items()}, int(y[0])
 
 
 def write_report(
@@ -75,23 +75,11 @@ def _curves(axes: Axes, history: list[Row], metric: str) -> None:
 
 
 def _raster(axes: Axes, trains: Mapping[str, Tensor], label: int) -> None:
-    axes.set(xlabel="time step", title=f"Spikes for a test item of class {label}")
+    axes.set(title=f"Spikes for a test item of class {label}")
     if not trains:
         axes.text(0.5, 0.5, "the network has no neuron layer", ha="center")
         return
-    bottom, middles = 0, []
-    for layer, train in trains.items():
-        spikes = train.float().flatten(1).numpy()
-        # Evenly spread over the layer: its first neurons may all lie on the image's border.
-        chosen = np.linspace(0, spikes.shape[1] - 1, min(_SHOWN, spikes.shape[1])).astype(int)
-        steps, units = np.nonzero(spikes[:, chosen])
-        axes.scatter(steps, units + bottom, s=14, marker="|", linewidths=1.5)
-        middles.append((bottom + len(chosen) / 2, f"{layer}\n{len(chosen)}/{spikes.shape[1]}"))
-        bottom += len(chosen) + _SHOWN // 10
-    axes.set_yticks([middle for middle, _ in middles], [text for _, text in middles])
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlim(-0.5, len(next(iter(trains.values()))) - 0.5)
-    axes.invert_yaxis()
+    raster(trains, axes=axes)
 
 
 def _rates(axes: Axes, rates: Mapping[str, float]) -> None:
