@@ -1,6 +1,7 @@
 """Surrogate gradients: a Heaviside step forward, a smooth derivative backward.
 
-A surrogate is one class with ``derivative`` and ``primitive``; the autograd wiring is here, once.
+A surrogate is one class with ``derivative`` and ``primitive``, and with ``spike`` where its forward
+is no Heaviside step; the autograd wiring is here, once.
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ def _evaluate(surrogate: Surrogate, method: str, x: Tensor, tensors: list[Tensor
     return torch.func.functional_call(_Part(surrogate, method), named, (x,))
 
 
-class _Heaviside(torch.autograd.Function):
+class _Spike(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
     def forward(x: Tensor, surrogate: Surrogate, *tensors: Tensor) -> Tensor:
-        return _theta(x)
+        return _evaluate(surrogate, "spike", x, list(tensors))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -78,6 +79,7 @@ class Surrogate(NumericModule):
     """A spike function: ``Theta(x)`` forward with ``Theta(0) = 1``, ``derivative(x)`` backward.
 
     Subclasses write :meth:`derivative` and, for plots and the smooth mode, :meth:`primitive`.
+    One with another forward (several levels, random spikes) overrides :meth:`spike` too.
     A surrogate is frozen once it has been called, so that kernels can key on it. A learnable
     parameter receives the gradient of the primitive.
 
@@ -93,6 +95,10 @@ class Surrogate(NumericModule):
         super().__init__()
         self._used = False
         self.spiking = spiking
+
+    def spike(self, x: Tensor) -> Tensor:
+        """The value of the forward, in the shape and dtype of x; its own gradient is not used."""
+        return _theta(x)
 
     def derivative(self, x: Tensor) -> Tensor:
         """The derivative that backward uses in place of the Heaviside step's."""
@@ -114,8 +120,8 @@ class Surrogate(NumericModule):
         tensors = tuple(self.tensors().values())
         if torch.compiler.is_compiling() and not _tracked(x, *tensors):
             # Dynamo hands a context to the forward of a Function that needs no gradient.
-            return _theta(x)
-        return _Heaviside.apply(x, self, *tensors)  # pyright: ignore[reportReturnType]
+            return self.spike(x)
+        return _Spike.apply(x, self, *tensors)  # pyright: ignore[reportReturnType]
 
     def tensors(self) -> dict[str, Tensor]:
         """Parameters and buffers by name."""

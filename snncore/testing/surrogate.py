@@ -20,14 +20,15 @@ Variant = Mapping[str, Any]
 
 
 class SurrogateConformance(Conformance):
-    """A Heaviside step forward, a derivative backward, as tests.
+    """A spike function forward, a derivative backward, as tests.
 
     Attributes:
         kinks: where derivative or primitive jumps; points near them are left out of comparisons.
         heaviside: the forward is Theta(x) with Theta(0) = 1.
         has_primitive: ``primitive(x)`` exists.
         nonnegative: the derivative is nowhere negative.
-        reason: needed where one of the last three is False.
+        deterministic: the forward draws no random numbers.
+        reason: needed where one of the last four is False.
 
     Example:
         >>> class TestATan(SurrogateConformance):
@@ -40,8 +41,14 @@ class SurrogateConformance(Conformance):
     heaviside: bool = True
     has_primitive: bool = True
     nonnegative: bool = True
+    deterministic: bool = True
 
-    _flags: ClassVar[tuple[str, ...]] = ("heaviside", "has_primitive", "nonnegative")
+    _flags: ClassVar[tuple[str, ...]] = (
+        "heaviside",
+        "has_primitive",
+        "nonnegative",
+        "deterministic",
+    )
 
     @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
     def test_forward_is_the_heaviside_step(self, variant: Variant, dtype: torch.dtype) -> None:
@@ -49,6 +56,13 @@ class SurrogateConformance(Conformance):
         x = torch.tensor([-1e30, -1.0, -1e-30, -0.0, 0.0, 1e-30, 1.0, 1e30], dtype=dtype)
         expected = torch.tensor([0, 0, 0, 1, 1, 1, 1, 1], dtype=dtype)
         _equal(self.make(**variant)(x), expected, f"{self.label}: Theta(x), Theta(0) = 1")
+
+    def test_equal_seeds_give_equal_forwards(self, variant: Variant) -> None:
+        surrogate, x = self.make(**variant), self._points()
+        expected = _drawn(surrogate, x)
+        _equal(_drawn(surrogate, x), expected, f"{self.label}: forward after the same seed")
+        if self.deterministic:
+            _equal(surrogate(x), expected, f"{self.label}: forward without a seed")
 
     def test_forward_of_nan_is_silent(self, variant: Variant) -> None:
         self.needs("heaviside")
@@ -133,12 +147,12 @@ class SurrogateConformance(Conformance):
 
     def test_pickle_and_deepcopy(self, variant: Variant) -> None:
         surrogate, x = self.make(**variant), self._points()
-        expected = surrogate(x), surrogate.derivative(x)
+        expected = _drawn(surrogate, x), surrogate.derivative(x)
         for way, twin in (
             ("pickle", pickle.loads(pickle.dumps(surrogate))),
             ("copy.deepcopy", copy.deepcopy(surrogate)),
         ):
-            _equal(twin(x), expected[0], f"{self.label} after {way}: forward")
+            _equal(_drawn(twin, x), expected[0], f"{self.label} after {way}: forward")
             _equal(twin.derivative(x), expected[1], f"{self.label} after {way}: derivative")
 
     def test_config_round_trip(self, variant: Variant) -> None:
@@ -163,11 +177,12 @@ class SurrogateConformance(Conformance):
 
     def test_torch_func(self, variant: Variant) -> None:
         surrogate, x = self.make(**variant), self._points()
-        _equal(torch.func.vmap(surrogate)(x), surrogate(x), f"{self.label} under vmap")
+        if self.deterministic:
+            _equal(torch.func.vmap(surrogate)(x), surrogate(x), f"{self.label} under vmap")
         expected = surrogate.derivative(x)
         by_grad = torch.func.grad(lambda t: surrogate(t).sum())(x)
         _equal(by_grad, expected, f"{self.label} under torch.func.grad", 1e-12)
-        by_both = torch.func.vmap(torch.func.grad(surrogate))(x)
+        by_both = torch.func.vmap(torch.func.grad(surrogate), randomness="different")(x)
         _equal(by_both, expected, f"{self.label} under vmap of grad", 1e-12)
 
     def _points(self, seed: int = 0) -> Tensor:
@@ -177,6 +192,13 @@ class SurrogateConformance(Conformance):
         for kink in self.kinks:
             x = torch.where((x - kink).abs() < 1e-3, x + 4e-3, x)
         return x
+
+
+def _drawn(surrogate: Any, x: Tensor) -> Tensor:
+    """The forward; equal draws for equal surrogates."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return surrogate(x)
 
 
 def _gradient(surrogate: Any, x: Tensor) -> Tensor:

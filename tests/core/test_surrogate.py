@@ -114,6 +114,70 @@ def test_a_third_partys_surrogate_needs_two_methods_only():
     assert torch.equal(x.grad, POINTS)
 
 
+class Steps(Surrogate):
+    """Counts multiples of a step, which may be learnt; its gradient is that of a line."""
+
+    def __init__(self, step=1.0, *, spiking=True):
+        super().__init__(spiking=spiking)
+        self.set_numeric("step", step)
+
+    def spike(self, x):
+        return (x / self.step).round()
+
+    def derivative(self, x):
+        return torch.ones_like(x) / self.step
+
+    def primitive(self, x):
+        return x / self.step
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_a_surrogate_may_have_another_forward(learned):
+    step = torch.tensor(0.5, dtype=torch.float64)
+    surrogate = Steps(nn.Parameter(step)) if learned else Steps(0.5)
+    x = POINTS.clone().requires_grad_()
+    y = surrogate(x)
+    assert y.tolist() == [round(value / 0.5) for value in POINTS.tolist()]
+    (y * POINTS).sum().backward()
+    assert torch.equal(x.grad, POINTS / 0.5)
+    if learned:
+        assert surrogate.step.grad == pytest.approx(-(POINTS**2).sum().item() / 0.25)
+    assert torch.equal(torch.func.vmap(surrogate)(POINTS), y)
+
+
+def test_another_forward_uses_the_tensors_handed_in():
+    surrogate = Steps(nn.Parameter(torch.tensor(1.0, dtype=torch.float64)))
+    other = torch.tensor(0.25, dtype=torch.float64, requires_grad=True)
+    y = torch.func.functional_call(surrogate, {"step": other}, (POINTS,))
+    assert torch.equal(y, (POINTS / 0.25).round())
+    per_sample = torch.func.vmap(
+        lambda step, x: torch.func.functional_call(surrogate, {"step": step}, (x,))
+    )
+    steps = torch.tensor([0.25, 2.0], dtype=torch.float64)
+    got = per_sample(steps, POINTS.expand(2, -1))
+    assert torch.equal(got, torch.stack([(POINTS / step).round() for step in steps]))
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_another_forward_runs_in_kernels(learned):
+    class Counter(Neuron):
+        def charge(self, x, v):
+            return 0.5 * v + x
+
+    runs = []
+    for backend in ("eager", None):
+        step = nn.Parameter(torch.tensor(0.4)) if learned else 0.4
+        neuron = Counter(surrogate=Steps(step), v_reset=None, step_mode="m", backend=backend)
+        x = torch.rand(5, 4, 3, generator=torch.Generator().manual_seed(0)) * 3
+        x.requires_grad_()
+        y = neuron(x)
+        (y * x.detach()).sum().backward()
+        runs.append((y.detach(), x.grad, neuron.surrogate.step.grad if learned else x.grad))
+    assert len(runs[0][0].unique()) > 3
+    for a, b in zip(*runs, strict=True):
+        assert torch.allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
 def test_as_surrogate_refuses_other_things():
     with pytest.raises(
         TypeError, match="surrogate must be a name, a table or a Surrogate, got int"
