@@ -1,4 +1,7 @@
-"""The neuron: charge, fire, reset. Everything else is derived from these three."""
+"""The neuron: charge, fire, reset. Everything else is derived from these three.
+
+The membrane is what it shares with readouts, which charge and never fire.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,112 @@ import torch
 from torch import Tensor
 
 from snncore.config import Numeric
-from snncore.kernels.backends import Kernel, Plan, example_shape, leaves_process, preferred, ready
-from snncore.kernels.eager import EagerKernel
+from snncore.kernels.fused import FusedModule
 from snncore.numeric import NumericModule
-from snncore.state.memory import MemoryModule, in_transform
-from snncore.state.unroll import Given, OneStep, Tensors, arithmetic, one_step
+from snncore.state.unroll import Tensors
 from snncore.step import StepMode
 from snncore.surrogate import Surrogate, as_surrogate
 
 
-class Neuron(NumericModule, MemoryModule):
+class Membrane(NumericModule, FusedModule):
+    """A potential V that integrates its input.
+
+    A subclass writes :meth:`charge` and a ``step``; single-step and multi-step runs, membrane
+    recording, the functional form and kernels follow from it.
+
+    Args:
+        step_mode: ``"s"`` or ``"m"``.
+        store_v_seq: keep the potential after each step of the last call in ``v_seq``.
+        backend: name of a kernel backend; ``None`` takes the fastest that can run it.
+
+    Shape: x ``[N, *]`` or ``[T, N, *]``; states ``[N, *]``.
+    Raises: StateError as :class:`snncore.MemoryModule`; BackendError when ``backend`` cannot run.
+    """
+
+    states: ClassVar[Mapping[str, float]] = {"v": 0.0}
+    _v_seq: Tensor | None = None
+
+    def __init__(
+        self,
+        *,
+        step_mode: StepMode = "s",
+        store_v_seq: bool = False,
+        backend: str | None = None,
+    ) -> None:
+        super().__init__(backend=backend)
+        self.step_mode = step_mode
+        self.store_v_seq = store_v_seq
+
+    @property
+    def v_seq(self) -> Tensor | None:
+        """With ``store_v_seq`` the potentials of the last call: ``[T, N, *]``, or ``[N, *]``."""
+        return self._v_seq
+
+    def charge(self, x: Tensor, v: Tensor) -> Tensor:
+        """The potential H before firing, from the input X and the last potential V."""
+        raise TypeError(f"{type(self).__name__} must define charge(x, v), or step whole")
+
+    def set_initial(self, name: str, value: Any) -> None:
+        """Says where a state starts, instead of :meth:`initial`; it is kept as ``initial_<name>``.
+
+        Args:
+            name: of a state.
+            value: a number, a nested list or tensor (a buffer) or an ``nn.Parameter``, which then
+                learns; its shape broadcasts against ``[N, *]``. ``None`` takes it back.
+
+        Raises: ValueError for a name that is no state; StateError at the first input that the
+            value does not broadcast against.
+        """
+        if name not in self.states:
+            raise ValueError(
+                f"{type(self).__name__} has no state {name!r}; its states are "
+                f"{', '.join(self.states)}"
+            )
+        attribute = f"initial_{name}"
+        if hasattr(self, attribute):
+            delattr(self, attribute)
+            self._numeric = tuple(known for known in self._numeric if known != attribute)
+        if value is not None:
+            self.set_numeric(attribute, value)
+
+    def held_states(self) -> Mapping[str, Tensor]:
+        """The states that the coming call starts from; empty before the first.
+
+        For a ``forward`` that looks up a further input by them. In what
+        ``torch.utils.checkpoint`` runs again they are those of the first run.
+        """
+        watched = not (self._explicit or torch.compiler.is_compiling())
+        region = self._region() if watched else None
+        if region is None:
+            return self._states
+        return region.states(self, dict(self._states)) or {}
+
+    def _first(self, name: str) -> float | Tensor:
+        value = getattr(self, f"initial_{name}", None)
+        return super()._first(name) if value is None else value
+
+    def _recorded(self) -> tuple[int, ...]:
+        if not self.store_v_seq:
+            return ()
+        return (list(self.states).index("v"),)
+
+    def _record(self, recorded: Tensors) -> None:
+        if not self._explicit:
+            self._v_seq = recorded[0]
+
+    def __getstate__(self) -> dict[str, Any]:
+        seq = None if self._v_seq is None else self._v_seq.detach()
+        return {**super().__getstate__(), "_v_seq": seq}
+
+    def extra_repr(self) -> str:
+        """Numeric parameters and whatever is not at its default."""
+        parts = [super().extra_repr(), f"step_mode={self.step_mode!r}"]
+        if self.backend is not None:
+            parts.append(f"backend={self.backend!r}")
+        return ", ".join(filter(None, parts))
+
+
+class Neuron(Membrane):
     """A spiking neuron.
 
     H[t] = charge(X[t], V[t-1]);  S[t] = Theta(H[t] - V_th);
@@ -40,7 +139,8 @@ class Neuron(NumericModule, MemoryModule):
     Noise, and parameters that vary in time, are further inputs: declare ``inputs = 2``, take it in
     ``step(x, noise, v)``, and draw it in ``forward(self, x)``, for instance with
     ``torch.randn(x.shape, generator=self.generator)``, before ``super().forward(x, noise)``. A
-    further input ``[T, *]`` broadcasts against x at each step.
+    further input ``[T, *]`` broadcasts against x at each step; :meth:`held_states` tells a
+    parameter with one value per step where in its course a call begins.
 
     Every number may be a float, a nested list or tensor (a buffer) or an ``nn.Parameter`` that
     broadcasts against ``[N, *]``.
@@ -50,10 +150,8 @@ class Neuron(NumericModule, MemoryModule):
     Source: Fang et al., SpikingJelly, Science Advances 2023, Eq. 5-7.
     """
 
-    states: ClassVar[Mapping[str, float]] = {"v": 0.0}
     v_threshold: float | Tensor
     v_reset: float | Tensor | None
-    _v_seq: Tensor | None = None
 
     def __init__(
         self,
@@ -66,24 +164,11 @@ class Neuron(NumericModule, MemoryModule):
         store_v_seq: bool = False,
         backend: str | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(step_mode=step_mode, store_v_seq=store_v_seq, backend=backend)
         self.set_numeric("v_threshold", v_threshold)
         self.set_numeric("v_reset", v_reset)
         self.detach_reset = detach_reset
         self.surrogate = as_surrogate(surrogate)
-        self.step_mode = step_mode
-        self.store_v_seq = store_v_seq
-        self.backend = backend
-        self._kernels: dict[Any, Kernel] = {}
-
-    @property
-    def v_seq(self) -> Tensor | None:
-        """With ``store_v_seq`` the potentials of the last call: ``[T, N, *]``, or ``[N, *]``."""
-        return self._v_seq
-
-    def charge(self, x: Tensor, v: Tensor) -> Tensor:
-        """The potential H before firing, from the input X and the last potential V."""
-        raise TypeError(f"{type(self).__name__} must define charge(x, v), or step whole")
 
     def fire(self, h: Tensor) -> Tensor:
         """S = Theta(H - V_th)."""
@@ -110,70 +195,6 @@ class Neuron(NumericModule, MemoryModule):
             return self.v_reset
         return super().initial(name)
 
-    def single(self, inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
-        """One step on the chosen backend, in float32 or float64 arithmetic."""
-        outputs, states = self._kernel(inputs[0]).single(inputs, states)
-        if self.store_v_seq:
-            self._record(tuple(states[i] for i in self._recorded()))
-        return outputs, states
-
-    def sequence(self, inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
-        """All steps on the chosen backend, in float32 or float64 arithmetic."""
-        kernel = self._kernel(one_step(inputs[0]))
-        outputs, states, recorded = kernel.sequence(inputs, states, self._recorded())
-        if self.store_v_seq:
-            self._record(recorded)
-        return outputs, states
-
-    def _kernel(self, x: Given) -> Kernel:
-        wanted = preferred(self.backend)
-        if torch.compiler.is_compiling():
-            if leaves_process():
-                return EagerKernel(self)
-            place = self._choose_ahead(x.device.type, arithmetic(x.dtype), wanted)
-            return EagerKernel(self) if place < 0 else list(self._kernels.values())[place]
-        # A functional transform looks into the step, which a kernel hides.
-        if wanted is None and in_transform():
-            return EagerKernel(self)
-        return self._chosen(x, wanted)[1]
-
-    def _chosen(self, x: Given, wanted: str | None) -> tuple[Any, Kernel]:
-        key = (x.device.type, x.dtype, torch.is_grad_enabled(), wanted)
-        found = self._kernels.get(key)
-        if found is None:
-            # Another thread may have chosen meanwhile; all go on with one kernel.
-            found = self._kernels.setdefault(key, ready(Plan.of(self, x), wanted))
-        return key, found
-
-    def _choose_ahead(self, device: str, dtype: torch.dtype, wanted: str | None) -> int:
-        """Place of the kernel in ``_kernels``; -1 for the step itself, which is then compiled."""
-        x = OneStep(example_shape(self), dtype, torch.device(device))
-        key, kernel = self._chosen(x, wanted)
-        return -1 if isinstance(kernel, EagerKernel) else list(self._kernels).index(key)
-
-    # Dynamo runs it while it traces and keeps the result (torch.compiler.assume_constant_result,
-    # without importing the compiler for it).
-    _choose_ahead._dynamo_marked_constant = True  # pyright: ignore[reportFunctionMemberAccess]
-
-    def _recorded(self) -> tuple[int, ...]:
-        if not self.store_v_seq:
-            return ()
-        return (list(self.states).index("v"),)
-
-    def _record(self, recorded: Tensors) -> None:
-        if not self._explicit:
-            self._v_seq = recorded[0]
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        seq = None if self._v_seq is None else self._v_seq.detach()
-        return {**state, "_kernels": {}, "_v_seq": seq}
-
     def extra_repr(self) -> str:
         """Numeric parameters and whatever is not at its default."""
-        parts = [super().extra_repr(), f"step_mode={self.step_mode!r}"]
-        if self.detach_reset:
-            parts.append("detach_reset=True")
-        if self.backend is not None:
-            parts.append(f"backend={self.backend!r}")
-        return ", ".join(parts)
+        return super().extra_repr() + (", detach_reset=True" if self.detach_reset else "")

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from snncore.kernels.backends import use_backend as use_backend
     from snncore.kernels.explanation import explain as explain
+    from snncore.kernels.fused import FusedModule as FusedModule
     from snncore.kernels.kernel import Kernel as Kernel
     from snncore.kernels.memory import tune_memory as tune_memory
     from snncore.kernels.planning import plan as plan
 
 _HOME = {
+    "FusedModule": "fused",
     "Kernel": "kernel",
     "explain": "explanation",
     "plan": "planning",

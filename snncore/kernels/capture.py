@@ -134,7 +134,8 @@ class _Split:
             )
         above = node.all_input_nodes
         if any(parent in self.late for parent in above):
-            if any(parent in self.scalar for parent in above):
+            # What the program reads of the prologue is known to the epilogue too.
+            if any(parent in self.scalar and parent not in self.early for parent in above):
                 raise Unsupported(
                     f"{node.target} mixes neurons with a sum over them{self._line(node)}"
                 )

@@ -40,7 +40,8 @@ MOST = 64
 # What the core calls by itself, so that no code of the user's mentions it.
 _ROOTS = (
     *("step", "charge", "fire", "reset", "forward", "derivative", "primitive", "tensors"),
-    *("states", "inputs", "outputs", "backward", "setup_context"),
+    *("states", "inputs", "outputs", "backward", "setup_context", "spike"),
+    *("quantize", "encode", "relax", "decode", "grid", "code_range"),
 )
 _MAKING = ("__init__", "__new__", "__post_init__")
 # Methods with these names are called by the language, but not within a step.

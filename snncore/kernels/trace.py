@@ -101,7 +101,7 @@ def _trace(
     dtype: torch.dtype,
     ran: dict[CodeType, str] | None,
 ) -> Trace:
-    from torch._decomp import core_aten_decompositions
+    from torch._decomp import core_aten_decompositions, get_decompositions
     from torch.fx.experimental.proxy_tensor import make_fx
 
     module = _twin(module, {})
@@ -144,6 +144,9 @@ def _trace(
             "its step changes attributes of the module; what a step remembers must be a state"
         )
     table: dict[Any, Callable[..., Any]] = dict(core_aten_decompositions())
+    # Torch counts these among its core, for which it has no smaller parts.
+    aten = torch.ops.aten
+    table.update(get_decompositions([aten.elu, aten.gelu, aten.hardtanh, aten.leaky_relu]))
     table.pop(torch.ops.aten._to_copy.default, None)
     try:
         graph = make_fx(watched, table, tracing_mode="fake", _allow_non_fake_inputs=True)(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,13 @@ from snncore.step import (
     set_step_mode,
 )
 
+_GIVEN = "its modules are given as objects, not as plain values"
+_SEQUENCE = f"a single step is no sequence that it could take apart; {_GIVEN}"
+
+
+def _declared(example: Callable[..., nn.Module], reason: str, **more: Any) -> dict[str, Any]:
+    return {"example": example, "configurable": False, "reason": reason, **more}
+
 
 class SeqToANNContainer(MultiStepModule, nn.Sequential):
     """Stateless modules run once over a whole sequence, time merged into the batch.
@@ -29,6 +36,9 @@ class SeqToANNContainer(MultiStepModule, nn.Sequential):
     """
 
     inner_step_mode: ClassVar[StepMode | None] = "s"
+    conformance: ClassVar[Mapping[str, Any]] = _declared(
+        lambda: SeqToANNContainer(nn.Linear(6, 5), nn.Tanh()), _SEQUENCE
+    )
 
     def forward(self, input: Tensor) -> Tensor:
         """``[T, N, *] -> [T, N, *]``."""
@@ -45,6 +55,11 @@ class MultiStepContainer(MultiStepModule, nn.Sequential):
     """
 
     inner_step_mode: ClassVar[StepMode | None] = "s"
+    conformance: ClassVar[Mapping[str, Any]] = _declared(
+        lambda: MultiStepContainer(nn.Linear(6, 5), nn.Tanh()),
+        f"{_SEQUENCE}; the shape of its output is known from a step only",
+        empty=False,
+    )
 
     def __init__(self, *modules: nn.Module) -> None:
         super().__init__(*modules)
@@ -100,6 +115,10 @@ class ElementWiseRecurrentContainer(_Recurrent):
     Source: SpikingJelly (Science Advances 2023), Eq. 30.
     """
 
+    conformance: ClassVar[Mapping[str, Any]] = _declared(
+        lambda: ElementWiseRecurrentContainer(nn.Linear(6, 6)), _GIVEN
+    )
+
     def __init__(
         self,
         sub_module: nn.Module,
@@ -129,6 +148,10 @@ class LinearRecurrentContainer(_Recurrent):
     Shape: ``[N, *, in_features]`` or ``[T, N, *, in_features]``.
     Source: SpikingJelly (Science Advances 2023), Eq. 30.
     """
+
+    conformance: ClassVar[Mapping[str, Any]] = _declared(
+        lambda: LinearRecurrentContainer(nn.Linear(6, 5), 6, 5), _GIVEN
+    )
 
     def __init__(
         self,

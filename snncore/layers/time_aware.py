@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 from torch import Tensor, nn
 
+from snncore.layers.examples import declared
 from snncore.step import StepModule, locate, merge_time
 
 Layer = TypeVar("Layer", bound=nn.Module)
@@ -42,7 +43,12 @@ def time_aware(cls: type[Layer]) -> type[Layer]:
     Returns: a subclass that is also a :class:`snncore.StepModule`.
     """
     doc = f"Time-aware ``torch.nn.{cls.__name__}``: ``[N, *]`` or ``[T, N, *]``."
-    body = {"__module__": __name__, "__qualname__": cls.__name__, "__doc__": doc}
+    body: dict[str, Any] = {
+        "__module__": __name__,
+        "__qualname__": cls.__name__,
+        "__doc__": doc,
+        "conformance": declared(cls.__name__),
+    }
     return cast("type[Layer]", type(cls.__name__, (TimeAware, cls), body))
 
 

@@ -138,7 +138,9 @@ class MemoryModule(StepModule):
         return region
 
     def _check_graph(self) -> None:
-        if torch.is_grad_enabled() and freed(self._graph):
+        # A state without a graph needs none, as those of online training.
+        tracked = any(value.requires_grad for value in self._states.values())
+        if tracked and torch.is_grad_enabled() and freed(self._graph):
             raise StateError(
                 f"{locate(self)}: state {', '.join(self.states)} belongs to a graph that backward "
                 "has freed. Call snncore.reset(net) before the next sequence, or "
@@ -147,7 +149,9 @@ class MemoryModule(StepModule):
 
     def _begin(self, now: Sequence[Given], held: Mapping[str, Tensor]) -> Tensors:
         if not held:
-            return self._starts(now)
+            # Only the values count here, so that one number may stand for all neurons.
+            plain = type(self).init_states is MemoryModule.init_states
+            return self._starts(now) if plain else self.init_states(*now)
         for name, value in held.items():
             shape, dtype = self.state_like(name, *now)
             if value.shape != shape or value.dtype != dtype or value.device != now[0].device:
@@ -210,7 +214,7 @@ class MemoryModule(StepModule):
                 )
 
     def _starts(self, now: Sequence[Given]) -> Tensors:
-        values = [self.initial(name) for name in self.states]
+        values = [self._first(name) for name in self.states]
         if any(isinstance(value, Tensor) for value in values) or not _plain():
             return tuple([self._start(name, now) for name in self.states])
         key = (values, [(x.shape, x.dtype, x.device) for x in now])
@@ -222,12 +226,21 @@ class MemoryModule(StepModule):
 
     def _start(self, name: str, inputs: Sequence[Given]) -> Tensor:
         """The value before the first step; one number in memory may stand for many neurons."""
-        value = self.initial(name)
+        value = self._first(name)
         shape, dtype = self.state_like(name, *inputs)
         device = inputs[0].device
-        if isinstance(value, Tensor):
+        if not isinstance(value, Tensor):
+            return torch.full((), value, dtype=dtype, device=device).expand(shape)
+        try:
             return value.to(device, dtype).expand(shape)
-        return torch.full((), value, dtype=dtype, device=device).expand(shape)
+        except RuntimeError:
+            raise StateError(
+                f"{locate(self)}: the initial value of state {name} has shape "
+                f"{list(value.shape)}, which does not broadcast against the state {list(shape)}"
+            ) from None
+
+    def _first(self, name: str) -> float | Tensor:
+        return self.initial(name)
 
 
 def in_transform() -> bool:

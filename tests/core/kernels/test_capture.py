@@ -141,3 +141,21 @@ def test_needed_stops_at_what_is_known():
     assert needed([z]) == [x, y, z]
     assert needed([z], [y]) == [z]
     assert needed([y], [y]) == []
+
+
+def test_a_value_of_the_prologue_serves_the_program_and_its_own_gradient():
+    class Turning(Neuron):
+        """Its sine is read by the program, and is a factor of another parameter's gradient."""
+
+        def __init__(self):
+            super().__init__()
+            self.angle = torch.nn.Parameter(torch.tensor([0.3, 0.5, 0.7]))
+            self.gain = torch.nn.Parameter(torch.tensor([1.0, 0.9, 0.8]))
+
+        def charge(self, x, v):
+            sine = torch.sin(self.angle)
+            return sine * v + (sine * self.gain) * x
+
+    captured = capture(Turning(), SHAPE, torch.float32)
+    assert captured.learned == (0, 1)
+    assert len(captured.sums) == 2

@@ -105,6 +105,8 @@ MODELS = {
     "wide": lambda **o: Wide(**o),
     "integers": lambda **o: integers.Whole(**o),
 }
+# Functions of the library differ in the last bits.
+ROUNDED = {"wide"}
 SURROGATES = ("atan", "sigmoid", "rect", "erf")
 MATRIX = list(
     itertools.product(
@@ -260,13 +262,15 @@ def check(case):
     values, grads = compare(*case)
     tolerance = 2e-6 if case[1] == "single" else 1e-10
     for a, b in values:
-        if case[0] == "wide":
+        if case[0] in ROUNDED:
             assert torch.allclose(a, b, rtol=tolerance, atol=tolerance)
         else:
             assert torch.equal(a, b)
     for a, b in grads:
-        assert (a is None) == (b is None)
-        if a is not None:
+        if a is None or b is None:
+            # Where a step detaches all that it takes of a state, a kernel may write zeros.
+            assert all(grad is None or not grad.any() for grad in (a, b))
+        else:
             assert a.shape == b.shape
             scale = a.abs().max().clamp_min(1e-6)
             assert ((a - b).abs().max() / scale).item() <= tolerance
