@@ -75,8 +75,9 @@ def build(kind: str, name: str, /, **params: Any) -> Any:
     """Constructs a component by name from plain, validated values.
 
     A numeric parameter may be a number or a nested list; ``learnable=["tau", ...]`` turns the
-    named ones into ``nn.Parameter``. The text ``none`` stands for ``None`` where a parameter may
-    be that: TOML has no null.
+    named ones into ``nn.Parameter``. ``initial={"v": 0.5}`` says where states start, by
+    ``set_initial``; ``learnable=["initial_v"]`` makes that learn. The text ``none`` stands for
+    ``None`` where a parameter may be that: TOML has no null.
 
     Raises:
         UnknownComponent, AmbiguousComponent, PluginLoadError: as :func:`snncore.get`.
@@ -89,7 +90,12 @@ def build(kind: str, name: str, /, **params: Any) -> Any:
     cls = registry.get(kind, name)
     label = f"{kind} {registry.active().find(kind, name).qualified}"
     learnable = params.pop("learnable", ()) if "learnable" not in _hints(cls) else ()
+    initial: Mapping[str, Any] = {} if "initial" in _hints(cls) else params.pop("initial", {})
     instance = cls(**validate(cls, params, label))
+    if initial and not hasattr(instance, "set_initial"):
+        raise ConfigError(f"{label}: 'initial' is not supported by {cls.__name__}")
+    for state, value in initial.items():
+        instance.set_initial(state, value)
     if learnable:
         if not hasattr(instance, "make_learnable"):
             raise ConfigError(f"{label}: 'learnable' is not supported by {cls.__name__}")
@@ -212,6 +218,7 @@ def config_of(obj: Any) -> dict[str, Any]:
 
     Every constructor parameter is kept as an attribute of the same name. Tensors become nested
     lists, learnable ones are listed under ``learnable``, components become tables with ``name``.
+    Where states were told to start is listed under ``initial``.
 
     Raises: ConfigError for an attribute that is no plain value.
     """
@@ -225,7 +232,11 @@ def config_of(obj: Any) -> dict[str, Any]:
                 "store every constructor parameter under its own name"
             )
         result[parameter.name] = _plain(obj, parameter.name)
-    learnable = [name for name in result if name in own]
+    names = {state: f"initial_{state}" for state in getattr(obj, "states", ())}
+    initial = {state: _plain(obj, name) for state, name in names.items() if hasattr(obj, name)}
+    learnable = [name for name in (*result, *names.values()) if name in own]
+    if initial:
+        result["initial"] = initial
     return {**result, "learnable": learnable} if learnable else result
 
 
@@ -255,6 +266,9 @@ def _signature(
     inherited = getattr(getattr(target, "__init__", None), "__module__", "").startswith("torch.")
     for parameter in inspect.signature(target).parameters.values():
         if parameter.kind in _STARS and inherited:
+            continue
+        # So are torch's parameters with an underscore, for its own use.
+        if parameter.name.startswith("_") and inherited:
             continue
         if parameter.kind in _STARS and not variadic:
             raise ConfigError(

@@ -27,6 +27,8 @@ _ALL = (
     Command("new", "snncore.cli.new:new", "Write the scaffold of a plugin.", _CORE),
     Command("check", "snncore.cli.check:check", "Run the conformance kits on a plugin.", _CORE),
     Command("explain", "snncore.cli.explain:explain", "Say which backend runs each layer.", _CORE),
+    Command("profile", "snncore.cli.profile:profile", "Show what each layer costs.", _CORE),
+    Command("plot", "snncore.cli.plot:app", "Draw a component as a picture.", _CORE),
     Command("cache", "snncore.cli.cache:app", "Show or clear compiled kernels.", _CORE),
 )
 

@@ -61,6 +61,7 @@ def files(made: Names) -> dict[str, str]:
     }
     values = {
         "kind": made.kind,
+        "article": "An" if made.kind[0] in "aeiou" else "A",
         "distribution": made.distribution,
         "package": made.package,
         "noun": made.noun,

@@ -10,7 +10,7 @@ import inspect
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,12 +20,17 @@ from torch import nn
 
 import snncore
 from snncore.config import numeric_parameters
-from snncore.neuron import Neuron
+from snncore.kernels.capture import capture
+from snncore.kernels.ir import needed
+from snncore.neuron import Membrane
 
 CORE = Path(__file__).parents[1] / "core" / "kernels"
 SHAPE = (4, 3, 2)
 LEARNED = "+learned"
 """Ends the name of a neuron whose numbers are parameters, one value per channel."""
+# Functions that libraries compute with other last bits.
+FREE = {"exp", "expm1", "log", "log1p", "tanh", "sigmoid", "sin", "cos", "atan", "erf", "erfc"}
+FREE |= {"pow"}
 
 Row = Mapping[str, Any]
 
@@ -43,15 +48,16 @@ def load(path: Path) -> ModuleType:
 def neurons() -> list[str]:
     """Registered neurons that have a step, which kernels are made of."""
     names = [component.qualified for component in snncore.components("neuron")]
-    return [name for name in names if issubclass(snncore.get("neuron", name), Neuron)]
+    return [name for name in names if issubclass(snncore.get("neuron", name), Membrane)]
 
 
-def make(model: str, **options: Any) -> Neuron:
-    """A neuron with those of the options that it takes."""
+def make(model: str, **options: Any) -> Membrane:
+    """A neuron with those of the options that it takes, and what it cannot do without."""
     name = model.removesuffix(LEARNED)
     cls = snncore.get("neuron", name)
     taken = inspect.signature(cls).parameters
-    given = {key: value for key, value in options.items() if key in taken}
+    (declared, *_) = getattr(cls, "conformance", {}).get("variants", ({},))
+    given = {**declared, **{key: value for key, value in options.items() if key in taken}}
     if "v_reset" in given and given["v_reset"] is None and not _may_be_none(name):
         del given["v_reset"]
     if model != name:
@@ -79,10 +85,31 @@ def _channels(value: float) -> nn.Parameter:
     return nn.Parameter(value * torch.tensor([[1.0], [0.95], [0.9]]))
 
 
-def models() -> dict[str, Callable[..., Neuron]]:
+def models() -> dict[str, Callable[..., Membrane]]:
     """What makes each neuron, by name, as the tests of the core take it."""
     names = [f"{name}{end}" for name in neurons() for end in ("", LEARNED)]
     return {name: partial(make, name) for name in names}
+
+
+@cache
+def rounds(model: str) -> bool:
+    """Whether a step has functions whose last bits are free."""
+    captured = capture(make(model), torch.Size(SHAPE), torch.float32)
+    return any(node.op in FREE for node in needed(captured.values))
+
+
+class Rounded:
+    """The neurons of which eager and a kernel may differ in the last bits."""
+
+    def __contains__(self, model: str) -> bool:
+        return rounds(model)
+
+
+def surrogates() -> tuple[str, ...]:
+    """Registered surrogates whose forward a kernel can compute: those that draw no numbers."""
+    found = [component.qualified for component in snncore.components("surrogate")]
+    declared = {name: getattr(snncore.get("surrogate", name), "conformance", {}) for name in found}
+    return tuple(name for name in found if declared[name].get("deterministic", True))
 
 
 def columns(variants: Iterable[str]) -> dict[str, tuple[Any, ...]]:
@@ -91,31 +118,53 @@ def columns(variants: Iterable[str]) -> dict[str, tuple[Any, ...]]:
         "model": tuple(models()),
         "v_reset": (0.0, 0.1, None),
         "detach_reset": (False, True),
-        "surrogate": tuple(c.qualified for c in snncore.components("surrogate")),
+        "surrogate": surrogates(),
         "precision": ("single", "double"),
         "variant": tuple(variants),
         "store_v_seq": (False, True),
     }
 
 
-def covering(table: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    """Few rows in which every pair of values of two columns occurs; the same at every call."""
-    pairs = itertools.combinations(table, 2)
+def short(table: Mapping[str, Sequence[Any]]) -> list[str]:
+    """The columns of few values. Those of plugins grow, and not all their pairs fit in a sample."""
+    return [name for name, values in table.items() if len(values) <= 8]
+
+
+def covering(table: Mapping[str, Sequence[Any]], rows: int = 75) -> list[dict[str, Any]]:
+    """Few rows with every value, every pair of values of two short columns, and of the other pairs
+    as many as fit; the same at every call.
+
+    Args:
+        table: values by column.
+        rows: how many rows those other pairs may fill up.
+    """
+    pairs = list(itertools.combinations(table, 2))
+    few = short(table)
     missing = {
         frozenset({(a, x), (b, y)}): None for a, b in pairs for x in table[a] for y in table[b]
     }
+    # Values of the longest column first: each of them needs a row of its own.
+    wanted = {
+        frozenset({(name, value)}): None
+        for name in sorted(table, key=lambda name: -len(table[name]))
+        for value in table[name]
+    }
+    wanted |= {pair: None for pair in missing if all(name in few for name, _ in pair)}
     used: Counter[Any] = Counter()
-    rows: list[dict[str, Any]] = []
-    while missing:
-        row = dict(next(iter(missing)))
+    found: list[dict[str, Any]] = []
+    while wanted or (missing and len(found) < rows):
+        row = dict(next(iter(wanted or missing)))
         for name in table:
             if name not in row:
                 row[name] = max(table[name], key=partial(_gain, row, name, missing, used))
         for cells in itertools.combinations(row.items(), 2):
             missing.pop(frozenset(cells), None)
+            wanted.pop(frozenset(cells), None)
+        for cell in row.items():
+            wanted.pop(frozenset({cell}), None)
         used.update(row.items())
-        rows.append({name: row[name] for name in table})
-    return rows
+        found.append({name: row[name] for name in table})
+    return found
 
 
 def _gain(

@@ -32,7 +32,6 @@ _spec = importlib.util.spec_from_file_location(
 cases = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(cases)
 
-matrix = cases.load(Path(__file__).with_name("test_kernel_matrix.py"))
 compilers = cases.load(cases.CORE / "test_cuda.py")
 compilers.MODELS = cases.models()
 
@@ -132,7 +131,7 @@ def test_a_kernel_equals_cpp_and_eager(row, monkeypatch):
     wide = row["precision"] == "double"
     grads = max(half, 1e-10 if wide else 2e-6)
     if CppBackend().available() is None:
-        values = (1e-12 if wide else 2e-6) if matrix.rounds(row["model"]) else 0.0
+        values = (1e-12 if wide else 2e-6) if cases.rounds(row["model"]) else 0.0
         compare(got, outcome(row, "cpp", "cpu"), values, grads)
     # A quotient by a number is a product with its inverse in torch on devices.
     compare(

@@ -23,6 +23,7 @@ cpp = cases.load(cases.CORE / "test_backend.py")
 equality = cases.load(cases.CORE / "test_equality.py")
 cuda = cases.load(cases.CORE / "test_cuda.py")
 equality.MODELS = cuda.MODELS = cases.models()
+equality.ROUNDED = cuda.ROUNDED = cases.Rounded()
 
 COLUMNS = cases.columns(equality.WAYS)
 del COLUMNS["store_v_seq"]

@@ -20,58 +20,6 @@ class Leaky(Neuron):
         return 0.5 * v + x
 
 
-# Constructor arguments and per-sample input shapes; what is not listed takes (), (4, 6).
-CASES = {
-    "Linear": ((6, 5), (6,)),
-    "Bilinear": ((6, 6, 3), (6,), (6,)),
-    "Conv1d": ((4, 3, 3), (4, 6)),
-    "Conv2d": ((4, 3, 3), (4, 6, 6)),
-    "Conv3d": ((4, 3, 3), (4, 6, 6, 6)),
-    "ConvTranspose1d": ((4, 3, 3), (4, 6)),
-    "ConvTranspose2d": ((4, 3, 3), (4, 6, 6)),
-    "ConvTranspose3d": ((4, 3, 3), (4, 4, 4, 4)),
-    "Fold": (((4, 5), 2), (8, 12)),
-    "Unfold": ((2,), (2, 4, 5)),
-    "BatchNorm1d": ((4,), (4, 6)),
-    "BatchNorm2d": ((4,), (4, 3, 3)),
-    "BatchNorm3d": ((4,), (4, 3, 3, 3)),
-    "InstanceNorm1d": ((4,), (4, 6)),
-    "InstanceNorm2d": ((4,), (4, 3, 3)),
-    "InstanceNorm3d": ((4,), (4, 3, 3, 3)),
-    "GroupNorm": ((2, 4), (4, 6)),
-    "LayerNorm": ((6,), (4, 6)),
-    "RMSNorm": ((6,), (4, 6)),
-    "LocalResponseNorm": ((2,), (4, 6)),
-    "CrossMapLRN2d": ((2,), (4, 3, 3)),
-    **{f"{kind}Pool{d}d": ((2,), (4, *[4] * d)) for kind in ("Avg", "Max") for d in (1, 2, 3)},
-    **{f"LPPool{d}d": ((2, 2), (4, *[4] * d)) for d in (1, 2, 3)},
-    **{
-        f"Adaptive{kind}Pool{d}d": ((2,), (4, *[4] * d))
-        for kind in ("Avg", "Max")
-        for d in (1, 2, 3)
-    },
-    "Upsample": ((None, 2), (4, 3, 3)),
-    "UpsamplingBilinear2d": ((None, 2), (4, 3, 3)),
-    "UpsamplingNearest2d": ((None, 2), (4, 3, 3)),
-    "PixelShuffle": ((2,), (4, 3, 3)),
-    "PixelUnshuffle": ((2,), (4, 4, 4)),
-    "ChannelShuffle": ((2,), (4, 3)),
-    **{
-        f"{kind}Pad{d}d": ((1, 0.5) if kind == "Constant" else (1,), (4, *[4] * d))
-        for kind in ("Zero", "Constant", "Reflection", "Replication", "Circular")
-        for d in (1, 2, 3)
-    },
-    "Flatten": ((), (4, 3, 3)),
-    "Unflatten": ((1, (2, 2)), (4, 6)),
-    "GLU": ((), (4, 6)),
-    "LogSoftmax": ((1,), (4, 6)),
-    "Softmax": ((1,), (4, 6)),
-    "Softmin": ((1,), (4, 6)),
-    "Softmax2d": ((), (4, 3, 3)),
-    "Threshold": ((0.1, 2.0), (4, 6)),
-    "CosineSimilarity": ((1,), (6,), (6,)),
-    "PairwiseDistance": ((), (6,), (6,)),
-}
 # Random, index-fed, or made for several devices: tested by themselves below.
 APART = {
     "Embedding", "SyncBatchNorm", "RReLU", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d",
@@ -82,12 +30,15 @@ APART = {
 
 @pytest.mark.parametrize("name", sorted(set(TIME_AWARE.values()) - APART))
 def test_a_layer_merges_time_and_equals_torch_on_the_merged_batch(name):
-    arguments, *shapes = CASES.get(name, ((), (4, 6)))
+    form = getattr(layers, name)
+    kit = form.conformance
+    (arguments,) = kit.get("variants", ({},))
     torch.manual_seed(0)
-    plain = getattr(nn, name)(*arguments)
-    aware = getattr(layers, name)(*arguments)
+    plain = getattr(nn, name)(**arguments)
+    aware = form(**arguments)
     aware.load_state_dict(plain.state_dict())
-    inputs = [torch.randn(3, 2, *shape) for shape in shapes]
+    shape = kit.get("shape", (4, 6))
+    inputs = [torch.randn(3, 2, *shape) for _ in range(kit.get("arity", 1))]
     expected = plain(*(x.flatten(0, 1) for x in inputs))
     aware.step_mode = "m"
     assert torch.equal(aware(*inputs), expected.unflatten(0, (3, 2)))
@@ -135,7 +86,6 @@ def test_layers_that_are_no_plain_map():
 def test_every_listed_layer_is_tested():
     listed = set(TIME_AWARE.values())
     assert listed > APART
-    assert set(CASES) < listed
     assert len(listed) == len(TIME_AWARE)
     for name in listed:
         form = getattr(layers, name)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-_KINDS = ("neuron", "surrogate", "dataset")
+_KINDS = ("neuron", "surrogate", "encoder", "quantizer", "dataset")
 
 
 def _run(folder: Path, site: Path | None, *words: str) -> subprocess.CompletedProcess[str]:

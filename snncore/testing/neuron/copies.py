@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import snncore
-from snncore.config import config_of
+from snncore.config import config_of, numeric_parameters
 from snncore.testing.neuron.memory import run_on
 from snncore.testing.neuron.run import Run, assert_same, held, run
 from snncore.testing.neuron.subject import Subject, Variant
@@ -60,7 +60,8 @@ class Copies(Subject):
             assert json.loads(json.dumps(config)) == config, (
                 f"{self.label}: its configuration is not plain data: {config}"
             )
-            twin = self.make(**config)
+            # Seeded alike, as weights that are drawn are no part of a configuration.
+            twin = self.neuron(config)
             assert config_of(twin) == config, f"{self.label}: config -> instance -> config"
             mode = self.mode(net)
             assert_same(
@@ -78,14 +79,10 @@ class Copies(Subject):
 
     def _with_tensors(self, variant: Variant) -> Any:
         """Every number as a Parameter with one value per neuron, where the neuron takes it."""
-        names = [
-            name
-            for name, value in config_of(self.neuron(variant)).items()
-            if isinstance(value, float)
-        ]
         given = {
-            name: nn.Parameter(torch.full(self.shape, float(getattr(self.neuron(variant), name))))
-            for name in names
+            name: nn.Parameter(torch.full(self.shape, value))
+            for name, value in config_of(self.neuron(variant)).items()
+            if isinstance(value, float) and name in numeric_parameters(self.target())
         }
         return self.neuron(variant, **given)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import snncore
-from snncore.neuron import Neuron
+from snncore.neuron import Membrane, Neuron
 from snncore.testing.neuron.run import (
     Run,
     assert_same,
@@ -48,12 +48,12 @@ class Gradients(Subject):
     def test_spiking_gradients_match_a_plain_loop(self, variant: Variant) -> None:
         self.needs("differentiable")
         net = self.reference(variant)
-        if not isinstance(net, Neuron):
-            pytest.skip(f"{self.label} is no snncore.Neuron; its step is not known to the kit")
+        if not isinstance(net, Membrane):
+            pytest.skip(f"{self.label} is no Membrane; its step is not known to the kit")
         self.needs("exact_modes")
         got = run(net, self.inputs(), self.mode(net), gradients=True)
-        expected = plain_run(net, self.inputs())
-        learned = {name: None for name, _ in net.surrogate.named_parameters(prefix="surrogate")}
+        expected = plain_run(net, self.inputs(), through_time=self.through_time)
+        learned = {name: None for name in got.gradients if name.startswith("surrogate.")}
         for result in (got, expected):
             result.gradients.update(learned)
         assert_same(got, expected, f"{self.label}, against charge, fire, reset written out")
@@ -78,15 +78,16 @@ class Gradients(Subject):
         assert_tensor(found, torch.from_numpy(by_hand.x), f"{what}: gradient of x", close)
 
 
-def plain_run(net: Neuron, inputs: tuple[Tensor, ...]) -> Run:
+def plain_run(net: Membrane, inputs: tuple[Tensor, ...], *, through_time: bool = True) -> Run:
     """The neuron as a loop in plain PyTorch, independent of kernels and of the surrogate's wiring.
 
     Charge, fire and reset are written out here; a neuron that overrides more than ``charge`` runs
-    its own ``step`` with the spike function replaced.
+    its own ``step`` with the spike function replaced. Without ``through_time`` the loop detaches
+    the states after every step.
     """
     snncore.reset(net)
     inputs = tuple(x.detach().clone().requires_grad_() for x in inputs)
-    step = _written_out(net) if _plain(type(net)) else _replaced(net)
+    step = _written_out(net) if isinstance(net, Neuron) and _plain(type(net)) else _replaced(net)
     states = net.init_states(*(x[0] for x in inputs))
     collected: list[list[Tensor]] = [[] for _ in range(net.outputs)]
     for now in zip(*(x.unbind(0) for x in inputs), strict=True):
@@ -94,6 +95,8 @@ def plain_run(net: Neuron, inputs: tuple[Tensor, ...]) -> Run:
         for bucket, value in zip(collected, values, strict=False):
             bucket.append(value)
         states = values[net.outputs :]
+        if not through_time:
+            states = tuple(state.detach() for state in states)
     outputs = tuple(torch.stack(bucket) for bucket in collected)
     final = dict(zip(net.states, states, strict=True))
     return Run(outputs, final, gradients_of(net, inputs, outputs, final))
@@ -110,7 +113,7 @@ def assert_gradient(function: Callable[..., Any], leaves: tuple[Tensor, ...], wh
 
 
 class _StraightThrough(nn.Module):
-    """Theta with the derivative of a surrogate, without an autograd Function."""
+    """The spike and derivative of a surrogate, without an autograd Function."""
 
     def __init__(self, surrogate: Any) -> None:
         super().__init__()
@@ -118,7 +121,7 @@ class _StraightThrough(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         slope = self.surrogate.derivative(x.detach()).detach()
-        return (x.detach() >= 0).to(x.dtype) + slope * (x - x.detach())
+        return self.surrogate.spike(x.detach()).detach() + slope * (x - x.detach())
 
 
 def _plain(cls: type[Neuron]) -> bool:
@@ -139,7 +142,10 @@ def _written_out(net: Neuron) -> Callable[..., tuple[Tensor, ...]]:
     return step
 
 
-def _replaced(net: Neuron) -> Callable[..., tuple[Tensor, ...]]:
+def _replaced(net: Membrane) -> Callable[..., tuple[Tensor, ...]]:
+    if not isinstance(net, Neuron):
+        return net.step
+
     def step(*args: Tensor) -> tuple[Tensor, ...]:
         kept = net.surrogate
         net.surrogate = cast("Any", _StraightThrough(kept))

@@ -15,6 +15,13 @@ from snncore.testing.neuron.run import Run, assert_same, assert_tensor, held, ru
 from snncore.testing.neuron.subject import Subject, Variant
 
 
+class _Second(nn.Sequential):
+    """Runs its second module only, on any number of inputs."""
+
+    def forward(self, *inputs: torch.Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self[1](*inputs)
+
+
 class Memory(Subject):
     """What the neuron remembers, and what it says when the memory does not fit."""
 
@@ -44,6 +51,7 @@ class Memory(Subject):
 
     def test_detach_cuts_the_graph_and_keeps_values(self, variant: Variant) -> None:
         self.needs("differentiable")
+        self.needs("through_time")
         net = self.neuron(variant)
         self.needs_state(net)
         run(net, _tracked(self.inputs()), self.mode(net))
@@ -128,11 +136,9 @@ class Memory(Subject):
     def test_another_batch_size_explains_itself(self, variant: Variant) -> None:
         neuron = self.neuron(variant)
         self.needs_state(neuron)
-        net = nn.Sequential(nn.Identity(), neuron)
+        net = _Second(nn.Identity(), neuron)
         snncore.set_step_mode(net, self.mode(neuron))
         small, large = self._call(batch=2, like=neuron), self._call(batch=5, like=neuron)
-        if len(small) > 1:
-            pytest.skip(f"{self.label} takes {len(small)} inputs, nn.Sequential passes one")
         net(*small)
         kept = {name: value.clone() for name, value in held(net).items()}
         with pytest.raises(
@@ -146,6 +152,7 @@ class Memory(Subject):
 
     def test_forward_after_backward_explains_itself(self, variant: Variant) -> None:
         self.needs("differentiable")
+        self.needs("through_time")
         net = self.neuron(variant)
         self.needs_state(net)
         self._backward(net, retain_graph=False)
@@ -153,6 +160,19 @@ class Memory(Subject):
             StateError, match=r"backward has freed.*snncore\.reset\(net\).*snncore\.detach\(net\)"
         ):
             net(*self._call(like=net))
+
+    def test_each_step_may_have_a_backward_of_its_own(self, variant: Variant) -> None:
+        """Where no gradient passes through time, a backward frees nothing that is still needed."""
+        if self.through_time:
+            pytest.skip(f"{self.label} passes gradients through time")
+        net = self.neuron(variant)
+        for seed in (1, 5):
+            self._backward(net, retain_graph=False, seed=seed)
+            graphs = [name for name, value in held(net).items() if value.requires_grad]
+            assert not graphs, (
+                f"{self.label} declares through_time = False, and a call leaves a graph on state "
+                f"{', '.join(graphs)}"
+            )
 
     @pytest.mark.parametrize("way", ["retain_graph", "detach", "no_grad"])
     def test_legal_ways_on_after_backward(self, variant: Variant, way: str) -> None:
@@ -167,9 +187,9 @@ class Memory(Subject):
         if way != "no_grad":
             _first(y).sum().backward()
 
-    def _backward(self, net: Any, *, retain_graph: bool) -> None:
+    def _backward(self, net: Any, *, retain_graph: bool, seed: int = 1) -> None:
         snncore.set_step_mode(net, self.mode(net))
-        y = net(*_tracked(self._call(like=net)))
+        y = net(*_tracked(self._call(like=net, seed=seed)))
         _first(y).sum().backward(retain_graph=retain_graph)
 
     def _again(self, net: Any) -> Run:
@@ -177,8 +197,10 @@ class Memory(Subject):
         parts = run_on(net, self.inputs(seed=5))
         return Run(parts, held(net))
 
-    def _call(self, *, like: Any, batch: int | None = None) -> tuple[torch.Tensor, ...]:
-        inputs = self.inputs(batch=batch)
+    def _call(
+        self, *, like: Any, batch: int | None = None, seed: int = 1
+    ) -> tuple[torch.Tensor, ...]:
+        inputs = self.inputs(batch=batch, seed=seed)
         return inputs if self.mode(like) == "m" else tuple(x[0] for x in inputs)
 
 

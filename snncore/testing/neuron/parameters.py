@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 import snncore
 from snncore.config import numeric_parameters
+from snncore.neuron import Membrane
 from snncore.testing.neuron.gradients import assert_gradient
-from snncore.testing.neuron.run import Run, assert_same, held, outputs_of, run
+from snncore.testing.neuron.run import Run, assert_same, assert_tensor, held, outputs_of, run
 from snncore.testing.neuron.subject import Subject, Variant
 
 FORMS = ("scalar", "per channel", "per neuron")
@@ -105,6 +106,32 @@ class Parameters(Subject):
             start = net.get_parameter(learned).detach().clone().requires_grad_()
             assert_gradient(function, (start,), f"{self.label}: {name} as {form} Parameter")
 
+    @pytest.mark.parametrize("form", FORMS)
+    def test_initial_state_may_learn(self, variant: Variant, form: str) -> None:
+        """A state starts where it is told, and that receives the gradient of explicit states."""
+        self.needs("differentiable")
+        plain = self.reference(variant)
+        if not isinstance(plain, Membrane):
+            pytest.skip(f"{self.label} is no Membrane and has no set_initial")
+        mode, inputs = self.mode(plain), self.inputs(3)
+        snncore.set_step_mode(plain, mode)
+        now = inputs if mode == "m" else tuple(x[0] for x in inputs)
+        call, init = snncore.functional(plain)
+        for name in plain.states:
+            given = nn.Parameter(self.form(form, 0.25))
+            net = self.neuron(variant)
+            net.set_initial(name, given)
+            snncore.set_step_mode(net, mode)
+            states = init(now)
+            states[""][name] = given.expand(states[""][name].shape)
+            y, after = call(now, states)
+            expected = Run(outputs_of(y), after[""])
+            what = f"{self.label}: state {name} started at a {form} Parameter"
+            got = Run(outputs_of(net(*now)), held(net))
+            assert_same(got, expected, what, self.tolerance)
+            by_net, by_hand = (_gradient(r, given) for r in (got, expected))
+            assert_tensor(by_net, by_hand, f"{what}: its gradient", (1e-5, 1e-6))
+
     def test_learnable_names_make_parameters(self, variant: Variant) -> None:
         self.needs_component()
         plain = self.reference(variant)
@@ -138,3 +165,14 @@ class Parameters(Subject):
             f"parameter of that shape; there are {list(parameters)}"
         )
         return matches[0]
+
+
+def _gradient(result: Run, leaf: Tensor) -> Tensor:
+    """Of the sum of all outputs and states, each weighted by its place."""
+    loss = torch.zeros(())
+    for i, value in enumerate((*result.outputs, *result.states.values())):
+        loss = loss + (i + 1.0) * value.sum()
+    if not loss.requires_grad:
+        return torch.zeros_like(leaf)
+    (found,) = torch.autograd.grad(loss, leaf, allow_unused=True)
+    return torch.zeros_like(leaf) if found is None else found

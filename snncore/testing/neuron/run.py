@@ -49,7 +49,7 @@ def run(
     snncore.reset(net)
     snncore.set_step_mode(net, mode)
     if gradients:
-        inputs = tuple(x.detach().clone().requires_grad_() for x in inputs)
+        inputs = tuple(x.detach().clone().requires_grad_(x.is_floating_point()) for x in inputs)
     outputs = _stepped(net, inputs) if mode == "s" else _whole(net, inputs, chunks)
     states = held(net)
     return Run(outputs, states, gradients_of(net, inputs, outputs, states) if gradients else {})
@@ -68,7 +68,7 @@ def gradients_of(
     net: Any, inputs: Tensors, outputs: Tensors, states: dict[str, Tensor]
 ) -> dict[str, Tensor | None]:
     """Gradients of the weighted sum of ``outputs`` and ``states``, by input and parameter."""
-    leaves = {f"input {i}": x for i, x in enumerate(inputs)}
+    leaves = {f"input {i}": x for i, x in enumerate(inputs) if x.is_floating_point()}
     leaves.update(net.named_parameters())
     generator = torch.Generator().manual_seed(2)
     loss = torch.zeros((), dtype=torch.float64)

@@ -30,7 +30,10 @@ class Subject(Conformance):
         differentiable: gradients reach the inputs.
         exact_modes: single-step and multi-step runs give the same numbers.
         compiles: ``torch.compile(fullgraph=True)`` takes it.
-        reason: needed where one of the last four is False.
+        any_length: sequences of any length can be run; else all have ``steps``.
+        through_time: gradients pass from one step to the next; else each step is trained by
+            itself, and the states that a call leaves have no graph.
+        reason: needed where one of the last six is False.
     """
 
     kind: ClassVar[str] = "neuron"
@@ -44,8 +47,13 @@ class Subject(Conformance):
     differentiable: bool = True
     exact_modes: bool = True
     compiles: bool = True
+    any_length: bool = True
+    through_time: bool = True
 
-    _flags: ClassVar[tuple[str, ...]] = ("smooth", "differentiable", "exact_modes", "compiles")
+    _flags: ClassVar[tuple[str, ...]] = (
+        *("smooth", "differentiable", "exact_modes", "compiles"),
+        *("any_length", "through_time"),
+    )
 
     def neuron(self, variant: Variant, **more: Any) -> Any:
         """A fresh neuron; equal ones for equal parameters."""
@@ -80,10 +88,13 @@ class Subject(Conformance):
         dtype: torch.dtype = torch.float32,
         seed: int = 1,
     ) -> Tensors:
-        """Input sequences ``[T, N, *shape]``, the same for the same arguments."""
+        """Input sequences ``[T, N, *shape]``, the same for the same arguments.
+
+        A neuron that takes one length only gets that.
+        """
         generator = torch.Generator().manual_seed(seed)
         size = (
-            self.steps if steps is None else steps,
+            self.steps if steps is None or not self.any_length else steps,
             self.batch if batch is None else batch,
             *self.shape,
         )

@@ -23,7 +23,9 @@ KITS = [kind.name for kind in KINDS.values() if kind.kit is not None]
 
 
 def test_every_kind_with_a_kit_has_a_scaffold() -> None:
-    assert KITS == ["neuron", "surrogate", "dataset"]
+    assert {"neuron", "surrogate", "encoder", "dataset"} <= set(KITS)
+    for kind in KITS:
+        assert files(names(kind, "snn-glif"))
 
 
 @pytest.mark.parametrize("kind", KITS)
@@ -102,6 +104,24 @@ def _try(kind: str, cls) -> None:
         cls(2.0)(x).sum().backward()
         # d(x) = (a / 2) / cosh(a x)^2
         torch.testing.assert_close(x.grad, 1 / torch.cosh(2 * x.detach()) ** 2)
+    elif kind == "encoder":
+        # floor((t + 1) x) - floor(t x)
+        y = cls(T=4)(torch.tensor([0.5, 1.0, 0.0]))
+        assert y.T.tolist() == [[0, 1, 0, 1], [1, 1, 1, 1], [0, 0, 0, 0]]
+        with pytest.raises(ValueError, match=r"takes values in \[0, 1\], got 0.5 to 2; scale"):
+            cls(T=4)(torch.tensor([0.5, 2.0]))
+    elif kind == "layer":
+        # tau = 4: V = 0 + (2 - 0) / 4; then 0.5 + 1.5 / 4.
+        layer = cls(tau=4.0, step_mode="m")
+        assert layer(torch.full((2, 1), 2.0)).tolist() == [[0.5], [0.875]]
+        with pytest.raises(ValueError, match="tau must be > 1, got 1"):
+            cls(tau=1.0)
+    elif kind == "quantizer":
+        x = torch.tensor([-3.0, -0.4, 0.2, 0.3, 0.5], requires_grad=True)
+        y = cls(0.5)(x)
+        y.sum().backward()
+        assert y.tolist() == [-0.5, -0.5, 0.0, 0.5, 0.5]
+        assert x.grad.tolist() == [0.0, 1.0, 1.0, 1.0, 1.0]
     else:
         data = cls(samples=6, T=3)
         assert len(data) == 6

@@ -94,6 +94,16 @@ class Silent(Right):
         return super().fire(h - 1e6)
 
 
+class StartsElsewhere(Right):
+    def set_initial(self, name, value):
+        super().set_initial(name, value.detach() + 0.5)
+
+
+class ForgetsItsStart(Right):
+    def set_initial(self, name, value):
+        super().set_initial(name, value.detach())
+
+
 class ScalesInput(Right):
     def charge(self, x, v):
         return super().charge(x.mul_(0.5), v)
@@ -315,6 +325,8 @@ PARAMETER = ({}, "scalar")
             "tau as per neuron buffer",
         ),
         (AveragesTau, "list_parameter_equals_float", (DEFAULT,), "tau as a nested list"),
+        (StartsElsewhere, "initial_state_may_learn", PARAMETER, "state v started at a scalar"),
+        (ForgetsItsStart, "initial_state_may_learn", PARAMETER, "its gradient differs"),
         (CannotLearn, "learnable_names_make_parameters", (DEFAULT,), "makes no nn.Parameter"),
         (HoldsLambda, "pickle", (DEFAULT,), "pickle"),
         (CopiesToItself, "deepcopy_after_a_training_forward", (DEFAULT,), "shares CopiesToItself"),
@@ -335,6 +347,98 @@ def test_a_wrong_neuron_is_caught(adopt, caught, wrong, test, arguments, text, m
         getattr(kit, f"test_{test}")(*arguments)
     right = adopt(NeuronConformance, Right)
     getattr(right, f"test_{test}")(*arguments)
+
+
+class Online(Right):
+    """No gradient passes from one step to the next."""
+
+    def step(self, *args):
+        x, v = args
+        return super().step(x, v.detach())
+
+    def single(self, inputs, states):
+        outputs, states = super().single(inputs, states)
+        return outputs, tuple(state.detach() for state in states)
+
+    def sequence(self, inputs, states):
+        outputs, states = super().sequence(inputs, states)
+        return outputs, tuple(state.detach() for state in states)
+
+    def _check_graph(self):
+        return None
+
+
+class KeepsTheGraph(Online):
+    def single(self, inputs, states):
+        return Right.single(self, inputs, states)
+
+    def sequence(self, inputs, states):
+        return Right.sequence(self, inputs, states)
+
+
+class StillThroughTime(Online):
+    def step(self, *args):
+        return Right.step(self, *args)
+
+
+@pytest.mark.filterwarnings("ignore:.* runs on backend 'eager', because")
+@pytest.mark.parametrize(
+    ("wrong", "test", "text"),
+    [
+        (KeepsTheGraph, "each_step_may_have_a_backward_of_its_own", "leaves a graph on state v"),
+        (StillThroughTime, "spiking_gradients_match_a_plain_loop", "gradient of input 0 differs"),
+        (Right, "spiking_gradients_match_a_plain_loop", "gradient of input 0 differs"),
+    ],
+)
+def test_a_wrong_online_neuron_is_caught(adopt, caught, wrong, test, text, monkeypatch):
+    monkeypatch.delenv("SNN_KERNELS_STRICT", raising=False)
+    declared = {"through_time": False, "reason": "it is trained online"}
+    with pytest.raises(caught, match=text):
+        getattr(adopt(NeuronConformance, wrong, **declared), f"test_{test}")(DEFAULT)
+    getattr(adopt(NeuronConformance, Online, **declared), f"test_{test}")(DEFAULT)
+
+
+class TwoInputs(Right):
+    inputs = 2
+
+    def step(self, *args):
+        x, y, v = args
+        return super().step(x + y, v)
+
+
+class StartsTwoAgain(TwoInputs):
+    def forward(self, *inputs):
+        if self.v is not None and self.v.shape[0] not in {inputs[0].shape[0], inputs[0].shape[1]}:
+            snncore.reset(self)
+        return super().forward(*inputs)
+
+
+def test_a_neuron_of_two_inputs_is_asked_about_batches_too(adopt, caught):
+    kit = adopt(NeuronConformance, StartsTwoAgain)
+    with pytest.raises(caught, match="DID NOT RAISE"):
+        kit.test_another_batch_size_explains_itself(DEFAULT)
+    adopt(NeuronConformance, TwoInputs).test_another_batch_size_explains_itself(DEFAULT)
+
+
+class SixSteps(Right):
+    """Takes sequences of six steps only."""
+
+    def sequence(self, inputs, states):
+        assert len(inputs[0]) == 6, "six steps or none"
+        return super().sequence(inputs, states)
+
+
+def test_a_neuron_of_one_length_is_given_that(adopt, caught):
+    for name, arguments in {
+        "short_and_empty_input": (DEFAULT, 3, 0),
+        "smooth_gradients_match_finite_differences": (DEFAULT,),
+    }.items():
+        with pytest.raises(caught, match="six steps or none"):
+            getattr(adopt(NeuronConformance, SixSteps), f"test_{name}")(*arguments)
+        kit = adopt(NeuronConformance, SixSteps, any_length=False, reason="six steps")
+        getattr(kit, f"test_{name}")(*arguments)
+    with pytest.raises(pytest.skip.Exception, match="any_length = False: six steps"):
+        kit.test_short_and_empty_input(DEFAULT, 1, 2)
 
 
 def test_a_restore_that_checks_nothing_is_caught(adopt, monkeypatch):

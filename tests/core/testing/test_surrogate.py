@@ -107,10 +107,16 @@ class Branches(Right):
         return super().forward(x) if x.sum() > -1e9 else x
 
 
+class DrawsInSecret(Right):
+    def spike(self, x):
+        return (torch.rand_like(x) < 0.5).to(x.dtype)
+
+
 @pytest.mark.parametrize(
     ("wrong", "test", "arguments", "text"),
     [
         (StrictlyGreater, "forward_is_the_heaviside_step", (torch.float32,), r"Theta\(0\) = 1"),
+        (DrawsInSecret, "equal_seeds_give_equal_forwards", (), "forward without a seed"),
         (FiresOnNaN, "forward_of_nan_is_silent", (), "the spike of NaN"),
         (
             AlwaysFloat32,
@@ -142,6 +148,19 @@ def test_a_wrong_surrogate_is_caught(adopt, caught, wrong, test, arguments, text
     with pytest.raises(caught, match=text):
         getattr(kit, f"test_{test}")({}, *arguments)
     getattr(adopt(SurrogateConformance, Right), f"test_{test}")({}, *arguments)
+
+
+def test_a_random_forward_passes_where_it_is_declared(adopt):
+    class Drawn(DrawsInSecret):
+        conformance = {"deterministic": False, "heaviside": False, "reason": "it draws"}
+
+    kit = adopt(SurrogateConformance, Right, make=lambda self, **params: Drawn(**params))
+    for name, value in Drawn.conformance.items():
+        setattr(kit, name, value)
+    for test in ("equal_seeds_give_equal_forwards", "pickle_and_deepcopy", "torch_func"):
+        if test == "pickle_and_deepcopy":
+            kit.make = lambda **params: DrawsInSecret(**params)
+        getattr(kit, f"test_{test}")({})
 
 
 def test_points_keep_away_from_declared_kinks(adopt):

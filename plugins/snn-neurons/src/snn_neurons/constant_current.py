@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import Gt
 from torch import Tensor, nn
@@ -22,6 +23,8 @@ class ConstantCurrent(nn.Module):
 
     Source: direct encoding, Rueckauer et al., Frontiers in Neuroscience 2017.
     """
+
+    conformance: ClassVar[Mapping[str, Any]] = {"spike_values": None}
 
     def __init__(self, T: Annotated[int, Gt(0)]) -> None:
         super().__init__()

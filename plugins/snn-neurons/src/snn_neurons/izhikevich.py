@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from annotated_types import Gt
 from torch import Tensor
 
+from snn_neurons.adaptive import Adaptive
+from snn_neurons.drift import quadratic
 from snncore.config import Numeric
-from snncore.neuron import Neuron
 from snncore.step import StepMode
 from snncore.surrogate import Surrogate
 
 
-class Izhikevich(Neuron):
+class Izhikevich(Adaptive):
     """Quadratic integrate-and-fire neuron with a recovery current W.
 
     H = V + (X + a0 (V - V_rest) (V - V_c) - W) / tau;  S = Theta(H - V_th);
@@ -50,15 +50,9 @@ class Izhikevich(Neuron):
         2003; SpikingJelly (Science Advances 2023), Eq. 36-38.
     """
 
-    states: ClassVar[Mapping[str, float]] = {"v": 0.0, "w": 0.0}
     tau: float | Tensor
     a0: float | Tensor
     v_c: float | Tensor
-    v_rest: float | Tensor
-    a: float | Tensor
-    b: float | Tensor
-    tau_w: float | Tensor
-    w_rest: float | Tensor
 
     def __init__(
         self,
@@ -80,6 +74,11 @@ class Izhikevich(Neuron):
         backend: str | None = None,
     ) -> None:
         super().__init__(
+            v_rest=v_rest,
+            a=a,
+            b=b,
+            tau_w=tau_w,
+            w_rest=w_rest,
             v_threshold=v_threshold,
             v_reset=v_reset,
             detach_reset=detach_reset,
@@ -91,27 +90,7 @@ class Izhikevich(Neuron):
         self.set_numeric("tau", tau)
         self.set_numeric("a0", a0)
         self.set_numeric("v_c", v_c)
-        self.set_numeric("v_rest", v_rest)
-        self.set_numeric("a", a)
-        self.set_numeric("b", b)
-        self.set_numeric("tau_w", tau_w)
-        self.set_numeric("w_rest", w_rest)
 
-    # The recovery current is part of the charge, inside the bracket that tau divides.
-    def charge(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, x: Tensor, v: Tensor, w: Tensor
-    ) -> Tensor:
-        """The potential H before firing, from X and the last V and W."""
-        return v + (x + self.a0 * (v - self.v_rest) * (v - self.v_c) - w) / self.tau
-
-    def step(self, *args: Tensor) -> tuple[Tensor, ...]:
-        """``(x, v, w) -> (spike, v, w)``."""
-        x, v, w = args
-        h = self.charge(x, v, w)
-        s = self.fire(h)
-        w = w + (self.a * (h - self.v_rest) - w) / self.tau_w + self.b * s
-        return s, self.reset(h, s), w
-
-    def initial(self, name: str) -> float | Tensor:
-        """W starts at ``w_rest``, V as in :class:`snncore.Neuron`."""
-        return self.w_rest if name == "w" else super().initial(name)
+    def charge(self, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
+        drift = quadratic(v, a0=self.a0, v_rest=self.v_rest, v_c=self.v_c)
+        return v + (x + drift - w) / self.tau

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from annotated_types import Gt
@@ -49,6 +50,8 @@ class Latency(nn.Module):
 
     Source: SpikingJelly (Science Advances 2023), Eq. 8-9.
     """
+
+    conformance: ClassVar[Mapping[str, Any]] = {"limits": (0.0, 1.0)}
 
     def __init__(
         self, T: Annotated[int, Gt(0)], *, function: Literal["linear", "log"] = "linear"

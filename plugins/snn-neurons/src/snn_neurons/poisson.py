@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
-import torch
 from annotated_types import Gt
 from torch import Tensor, nn
 
+from snn_neurons.chance import fires
+from snn_neurons.draws import Draws
 from snn_neurons.unit_range import check_unit_range
 
 
@@ -28,37 +30,19 @@ class Poisson(nn.Module):
     Source: SpikingJelly (Science Advances 2023), Eq. 10-11.
     """
 
+    conformance: ClassVar[Mapping[str, Any]] = {
+        "limits": (0.0, 1.0),
+        "deterministic": False,
+        "reason": "spikes are drawn, with the value as probability",
+    }
+
     def __init__(self, T: Annotated[int, Gt(0)], *, seed: int | None = None) -> None:
         super().__init__()
         self.T = T
         self.seed = seed
-        self._generators: dict[torch.device, torch.Generator] = {}
+        self.draws = Draws(seed)
 
     def forward(self, x: Tensor) -> Tensor:
         check_unit_range("Poisson", x)
-        shape = (self.T, *x.shape)
-        # In float32 at least: bfloat16 draws hit 0 so often that x = 0 would fire.
-        wide = torch.promote_types(x.dtype, torch.float32)
-        draws = torch.rand(shape, dtype=wide, device=x.device, generator=self._generator(x.device))
-        return (draws <= x.to(wide)).to(x.dtype)
-
-    def _generator(self, device: torch.device) -> torch.Generator | None:
-        if self.seed is None:
-            return None
-        if device not in self._generators:
-            self._generators[device] = torch.Generator(device).manual_seed(self.seed)
-        return self._generators[device]
-
-    def get_extra_state(self) -> dict[str, Tensor]:
-        """The states of the generators, so that a resumed run draws on."""
-        return {str(device): g.get_state() for device, g in self._generators.items()}
-
-    def set_extra_state(self, state: dict[str, Tensor]) -> None:
-        """Takes the states back."""
-        for device, value in state.items():
-            generator = self._generator(torch.device(device))
-            if generator is not None:
-                generator.set_state(value)
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_generators": {}}
+        with self.draws.generator(x.device) as generator:
+            return fires(x.expand(self.T, *x.shape), generator)
