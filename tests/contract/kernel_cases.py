@@ -167,6 +167,23 @@ def covering(table: Mapping[str, Sequence[Any]], rows: int = 75) -> list[dict[st
     return found
 
 
+@cache
+def _every_pair(columns: tuple[tuple[str, tuple[Any, ...]], ...]) -> list[dict[str, Any]]:
+    table = dict(columns)
+    plain = {"model": tuple(neurons())}
+    # What learns is printed alike whatever the surrogate.
+    learnt = {
+        "model": tuple(name for name in table["model"] if name.endswith(LEARNED)),
+        "surrogate": ("snncore/atan",),
+    }
+    return [row for part in (plain, learnt) for row in covering(table | part, rows=1 << 30)]
+
+
+def every_pair(table: Mapping[str, tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """Rows with all pairs of values of all columns; learnt numbers with one surrogate only."""
+    return _every_pair(tuple(table.items()))
+
+
 def _gain(
     row: Row, name: str, missing: Mapping[Any, Any], used: Counter[Any], value: Any
 ) -> tuple[int, int]:

@@ -1,8 +1,13 @@
-"""The kits over every installed component whose kind has one, and over every plugin."""
+"""The kits over every plugin, and over every installed component whose kind has one.
+
+Left out are components for which a plugin's own tests adopt the kit, with more variants.
+"""
 
 from __future__ import annotations
 
 import importlib
+import re
+from pathlib import Path
 from typing import Any
 
 import snncore
@@ -11,6 +16,16 @@ from snncore.errors import SnnError
 from snncore.kinds import KINDS
 from snncore.registry import Component
 from snncore.testing.plugin import PluginConformance
+
+
+PLUGINS = Path(__file__).parents[2] / "plugins"
+
+
+def adopted() -> set[tuple[str, str]]:
+    """Kits and components of the test classes in the plugins' own tests."""
+    texts = [path.read_text() for path in PLUGINS.glob("*/tests/**/test_*.py")]
+    pattern = re.compile(r'^class \w+\((\w+)\):\n    component = "([^"]+)"$', re.MULTILINE)
+    return {found for text in texts for found in pattern.findall(text)}
 
 
 def kit_of(kind: str) -> type | None:
@@ -38,9 +53,10 @@ def variants_of(component: Component) -> list[dict[str, Any]] | None:
 
 def adopt() -> None:
     """One test class per component, named after it."""
+    elsewhere = adopted()
     for component in snncore.components():
         kit = kit_of(component.kind)
-        if kit is None:
+        if kit is None or (kit.__name__, component.qualified) in elsewhere:
             continue
         body: dict[str, Any] = {"component": component.qualified, "__module__": __name__}
         variants = variants_of(component)

@@ -324,22 +324,23 @@ def texts(model, io, marks):
     ]
 
 
+FORMS = [("f", True), ("bf16", False), ("bf16", True), ("fp16", False)]
+FORMATS = {"model": tuple(compilers.MODELS), "form": FORMS, "arch": (80, 90)}
+
+
 @compilers.compiles
 @pytest.mark.slow
-@pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
-@pytest.mark.parametrize(
-    ("io", "marks"), [("f", True), ("bf16", False), ("bf16", True), ("fp16", False)]
-)
-@pytest.mark.parametrize("model", compilers.MODELS)
-def test_half_floats_and_marks_compile_without_spills(model, io, marks, arch, tmp_path):
-    for text in texts(model, io, marks):
-        compilers.compiled_without_spills(text, tmp_path, arch)
+@pytest.mark.parametrize("row", cases.covering(FORMATS), ids=cases.title)
+def test_half_floats_and_marks_compile_without_spills(row, tmp_path):
+    io, marks = row["form"]
+    for text in texts(row["model"], io, marks):
+        compilers.compiled_without_spills(text, tmp_path, f"sm_{row['arch']}")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arch", [80, 90])
 @pytest.mark.parametrize("model", compilers.MODELS)
-def test_triton_compiles_half_floats_without_spills(model, arch, tmp_path, monkeypatch):
+def test_triton_compiles_half_floats_without_spills(model, tmp_path, monkeypatch):
+    arch = 80 if list(compilers.MODELS).index(model) % 2 else 90
     offline = cases.load(cases.CORE / "test_triton.py")
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "cache"))
     (tmp_path / "texts").mkdir()

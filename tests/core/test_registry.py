@@ -237,6 +237,7 @@ def test_refresh_discovers_again(plugin):
 
 
 def test_a_plugin_and_the_core_coexist(core_registry):
-    assert {c.kind for c in core_registry.components} == {"surrogate", "layer", "backend"}
+    kinds = {"surrogate", "layer", "quantizer", "monitor", "backend"}
+    assert {c.kind for c in core_registry.components} == kinds
     for component in core_registry.components:
         assert core_registry.get(component.kind, component.qualified)
