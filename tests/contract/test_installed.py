@@ -17,7 +17,6 @@ from snncore.kinds import KINDS
 from snncore.registry import Component
 from snncore.testing.plugin import PluginConformance
 
-
 PLUGINS = Path(__file__).parents[2] / "plugins"
 
 
