@@ -97,7 +97,7 @@ def backward(captured: Captured, variant: Variant) -> Source:
 def head(*, double: bool) -> list[str]:
     """What stands before a kernel."""
     inline = "static inline __attribute__((always_inline))"
-    return ["#include <cmath>", "#include <cstdint>", *prelude(inline, "math.h", double=double)]
+    return prelude(inline, "math.h", double=double)
 
 
 class _Printer:

@@ -1,16 +1,22 @@
-#include <cmath>
-#include <cstdint>
-#include <cstdlib>
-#include <cstring>
+// What a kernel needs of the C library. Its headers would take half of every compilation.
+typedef __INT32_TYPE__ int32_t;
+typedef __INT64_TYPE__ int64_t;
+typedef __UINT32_TYPE__ uint32_t;
+typedef __UINT64_TYPE__ uint64_t;
+typedef __SIZE_TYPE__ size_t;
+extern "C" void* aligned_alloc(size_t, size_t);
+extern "C" void free(void*);
+#define INFINITY __builtin_inff()
+#define NAN __builtin_nanf("")
 
 // Branch-free forms: one libm call or one branch would scalarise the whole step. No form uses a
 // fused multiply-add, so that every processor and every lane gives the same bits.
 // float: all. double: exp, expm1, log, log1p, sigmoid, tanh and what has an instruction;
 // the others are libm's, and a float64 kernel that uses them is not vectorised.
-SNN_INLINE uint32_t snn_bits(float x) { uint32_t i; std::memcpy(&i, &x, 4); return i; }
-SNN_INLINE uint64_t snn_bits(double x) { uint64_t i; std::memcpy(&i, &x, 8); return i; }
-SNN_INLINE float snn_real(uint32_t i) { float x; std::memcpy(&x, &i, 4); return x; }
-SNN_INLINE double snn_real(uint64_t i) { double x; std::memcpy(&x, &i, 8); return x; }
+SNN_INLINE uint32_t snn_bits(float x) { uint32_t i; __builtin_memcpy(&i, &x, 4); return i; }
+SNN_INLINE uint64_t snn_bits(double x) { uint64_t i; __builtin_memcpy(&i, &x, 8); return i; }
+SNN_INLINE float snn_real(uint32_t i) { float x; __builtin_memcpy(&x, &i, 4); return x; }
+SNN_INLINE double snn_real(uint64_t i) { double x; __builtin_memcpy(&x, &i, 8); return x; }
 
 // c[0] + c[1] x + ... ; unrolled, since a loop in a loop is not vectorised.
 template <typename R> SNN_INLINE R snn_poly(R, R c) { return c; }
@@ -18,13 +24,17 @@ template <typename R, typename... Rest> SNN_INLINE R snn_poly(R x, R c, Rest... 
   return snn_poly(x, (R)rest...) * x + c;
 }
 
-template <typename R> SNN_INLINE R snn_abs(R x) { return std::fabs(x); }
-template <typename R> SNN_INLINE R snn_sqrt(R x) { return std::sqrt(x); }
-template <typename R> SNN_INLINE R snn_floor(R x) { return std::floor(x); }
-template <typename R> SNN_INLINE R snn_ceil(R x) { return std::ceil(x); }
-template <typename R> SNN_INLINE R snn_trunc(R x) { return std::trunc(x); }
-template <typename R> SNN_INLINE R snn_round(R x) { return std::nearbyint(x); }
-template <typename R> SNN_INLINE R snn_copysign(R x, R sign) { return std::copysign(x, sign); }
+#define SNN_LIBRARY(name, function)                                       \
+  SNN_INLINE float name(float x) { return __builtin_##function##f(x); } \
+  SNN_INLINE double name(double x) { return __builtin_##function(x); }
+SNN_LIBRARY(snn_abs, fabs)
+SNN_LIBRARY(snn_sqrt, sqrt)
+SNN_LIBRARY(snn_floor, floor)
+SNN_LIBRARY(snn_ceil, ceil)
+SNN_LIBRARY(snn_trunc, trunc)
+SNN_LIBRARY(snn_round, nearbyint)
+SNN_INLINE float snn_copysign(float x, float sign) { return __builtin_copysignf(x, sign); }
+SNN_INLINE double snn_copysign(double x, double sign) { return __builtin_copysign(x, sign); }
 
 // exp underflows to 0 at `least` and overflows at `most`; below `tiny`, expm1(x) = log1p(x) = x
 template <typename R> struct snn_range;
@@ -68,9 +78,9 @@ template <typename R> SNN_INLINE R snn_exp_rest(R x, R n, R& r) {
 template <typename R> SNN_INLINE R snn_exp(R x) {
   const R least = snn_range<R>::least, most = snn_range<R>::most;
   const R c = x < least ? least : (x > most ? most : x);
-  const R n = std::nearbyint(c * (R)1.4426950408889634);
+  const R n = snn_round(c * (R)1.4426950408889634);
   // 2^n in two factors so that denormals are right.
-  const R h = std::floor(n * (R)0.5);
+  const R h = snn_floor(n * (R)0.5);
   R r;
   const R rest = snn_exp_rest(c, n, r);
   // one + (what the sum with 1 lost) is 1 + r without an error
@@ -80,7 +90,7 @@ template <typename R> SNN_INLINE R snn_exp(R x) {
 
 template <typename R> SNN_INLINE R snn_expm1(R x) {
   const R most = snn_range<R>::most, c = x < (R)-60 ? (R)-60 : (x > most ? most : x);
-  const R n = std::nearbyint(c * (R)1.4426950408889634);
+  const R n = snn_round(c * (R)1.4426950408889634);
   const R half = snn_power2(n - (R)1);
   R r;
   const R rest = snn_exp_rest(c, n, r);
@@ -176,12 +186,12 @@ template <typename R> SNN_INLINE R snn_tanh(R x) {
 // sin(x + shift pi / 2). In double the rest of x is exact enough up to |x| = 4e8; beyond, the error
 // grows with |x| 2^-53.
 SNN_INLINE float snn_wave(float x, double shift) {
-  const double d = x, n = std::nearbyint(d * 0.6366197723675814);
+  const double d = x, n = snn_round(d * 0.6366197723675814);
   // the first part of pi / 2 has 25 bits: n times it is exact
   double r = (d - n * 1.5707963109016418) - n * 1.5893254773528196e-8;
   r = r > 0.79 ? 0.79 : (r < -0.79 ? -0.79 : r);
   const double turn = n + shift;
-  const float q = (float)(turn - 4.0 * std::floor(turn * 0.25));
+  const float q = (float)(turn - 4.0 * snn_floor(turn * 0.25));
   const float f = (float)r, s = f * f;
   const float near = f + f * s * snn_poly(s, -0.1666665493f, 8.332176264e-3f, -1.951694884e-4f);
   const float top = (1.0f - 0.5f * s) +
@@ -191,8 +201,8 @@ SNN_INLINE float snn_wave(float x, double shift) {
 }
 SNN_INLINE float snn_sin(float x) { return x == 0.0f ? x : snn_wave(x, 0.0); }
 SNN_INLINE float snn_cos(float x) { return snn_wave(x, 1.0); }
-SNN_INLINE double snn_sin(double x) { return std::sin(x); }
-SNN_INLINE double snn_cos(double x) { return std::cos(x); }
+SNN_INLINE double snn_sin(double x) { return __builtin_sin(x); }
+SNN_INLINE double snn_cos(double x) { return __builtin_cos(x); }
 
 SNN_INLINE float snn_atan(float x) {
   const float a = snn_abs(x);
@@ -204,7 +214,7 @@ SNN_INLINE float snn_atan(float x) {
   // pi / 2 = 1.5707964 - 4.37e-8
   return snn_copysign(a > 1.0f ? 1.57079637f - (y + 4.37113883e-8f) : y, x);
 }
-SNN_INLINE double snn_atan(double x) { return std::atan(x); }
+SNN_INLINE double snn_atan(double x) { return __builtin_atan(x); }
 
 SNN_INLINE float snn_erf(float x) {
   const float a = snn_abs(x), s = a * a;
@@ -217,7 +227,7 @@ SNN_INLINE float snn_erf(float x) {
       -5.752246916e-5f, -4.39978954e-5f, 4.806286206e-6f);
   return snn_copysign(a < 0.92f ? near : 1.0f - snn_exp(-a * rate), x);
 }
-SNN_INLINE double snn_erf(double x) { return std::erf(x); }
+SNN_INLINE double snn_erf(double x) { return __builtin_erf(x); }
 
 SNN_INLINE float snn_erfc(float x) {
   // In double: the error of x^2 would be multiplied by x^2.
@@ -232,25 +242,25 @@ SNN_INLINE float snn_erfc(float x) {
   const double y = snn_exp(-a * a) * p / (1.0 + 2.0 * a);
   return (float)(d < 0.0 ? 2.0 - y : y);
 }
-SNN_INLINE double snn_erfc(double x) { return std::erfc(x); }
+SNN_INLINE double snn_erfc(double x) { return __builtin_erfc(x); }
 
 SNN_INLINE float snn_pow(float x, float y) {
   // In double: an error of the logarithm would be multiplied by y.
   float z = (float)snn_exp((double)y * snn_log((double)snn_abs(x)));
   const float half = 0.5f * y;
-  const bool whole = std::floor(y) == y, odd = whole & (std::floor(half) != half);
+  const bool whole = snn_floor(y) == y, odd = whole & (snn_floor(half) != half);
   z = odd ? snn_copysign(z, x) : z;
   z = (x < 0.0f) & (x != -INFINITY) & !whole ? NAN : z;
   const bool unit = (x == -1.0f) & (snn_abs(y) == INFINITY);
   return (y == 0.0f) | (x == 1.0f) | unit ? 1.0f : z;
 }
-SNN_INLINE double snn_pow(double x, double y) { return std::pow(x, y); }
+SNN_INLINE double snn_pow(double x, double y) { return __builtin_pow(x, y); }
 
 template <int Stage> SNN_INLINE double snn_fmod_rest(double a, double b, double inverse) {
   constexpr double scale = (double)((uint64_t)1 << 28);
   // Every product is exact: 28 bits of the quotient times the 24 bits of b.
   if constexpr (Stage > 0) a = snn_fmod_rest<Stage - 1>(a, b * scale, inverse / scale);
-  return a - std::nearbyint(a * inverse) * b;
+  return a - snn_round(a * inverse) * b;
 }
 SNN_INLINE float snn_fmod(float x, float y) {
   // a quotient of two floats has up to 277 bits, 28 are divided out at a time
@@ -259,7 +269,7 @@ SNN_INLINE float snn_fmod(float x, float y) {
   const float z = snn_copysign((float)(r < 0.0 ? r + b : r), x);
   return (b == INFINITY) & (a < INFINITY) ? x : z;
 }
-SNN_INLINE double snn_fmod(double x, double y) { return std::fmod(x, y); }
+SNN_INLINE double snn_fmod(double x, double y) { return __builtin_fmod(x, y); }
 
 template <typename R> static inline R* snn_scratch(size_t count) {
   return count ? (R*)aligned_alloc(64, (count * sizeof(R) + 63) / 64 * 64) : nullptr;
