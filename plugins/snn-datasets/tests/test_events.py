@@ -153,7 +153,8 @@ def test_a_broken_format_stops_nobody_and_is_named_when_nothing_fits(tmp_path: P
     other.write_bytes(bytes(5))
     with pytest.raises(
         FormatError,
-        match=r"a\.xyz fits no registered format \(known: snn-datasets/bin40 \(\.bin \.bs2\)\); "
+        match=r"a\.xyz fits no registered format "
+        r"\(known: .*snn-datasets/bin40 \(\.bin \.bs2\).*\); "
         r"say which with format=\.\.\.; format other/gone cannot be loaded",
     ):
         read_events(other)

@@ -12,10 +12,13 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL
 
 @pytest.mark.filterwarnings("ignore:.*is not the published file")
 @pytest.mark.parametrize("block", BLOCKS)
-def test_the_examples_of_the_readme_run(block: str, nmnist_root: Path, tmp_path: Path) -> None:
+def test_the_examples_of_the_readme_run(
+    block: str, nmnist_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     shutil.copytree(nmnist_root, tmp_path / "data" / "n_mnist")
     exec(compile(block, "README.md", "exec"), {})
 
 
-def test_there_are_three_examples() -> None:
-    assert len(BLOCKS) == 3
+def test_there_are_four_examples() -> None:
+    assert len(BLOCKS) == 4

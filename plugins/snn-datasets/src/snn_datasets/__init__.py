@@ -6,39 +6,49 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from snn_datasets.dat import read_boxes as read_boxes
     from snn_datasets.dataset import Dataset as Dataset
     from snn_datasets.digits import Digits as Digits
     from snn_datasets.download import fetch as fetch
     from snn_datasets.errors import DownloadError as DownloadError
     from snn_datasets.errors import FormatError as FormatError
     from snn_datasets.errors import MissingData as MissingData
+    from snn_datasets.errors import MissingExtra as MissingExtra
     from snn_datasets.events import EVENT as EVENT
     from snn_datasets.events import Format as Format
     from snn_datasets.events import make_events as make_events
-    from snn_datasets.events import read_events as read_events
     from snn_datasets.manifest import Archive as Archive
     from snn_datasets.manifest import Info as Info
     from snn_datasets.mnist import MNIST as MNIST
     from snn_datasets.n_mnist import NMNIST as NMNIST
     from snn_datasets.place import data_root as data_root
+    from snn_datasets.recording import iter_events as iter_events
+    from snn_datasets.recording import read_events as read_events
+    from snn_datasets.recording import sensor_size as sensor_size
+    from snn_datasets.recording import write_events as write_events
     from snn_datasets.slicing import frames as frames
 
 _HOME = {
     "Dataset": "dataset",
+    "read_boxes": "dat",
     "Digits": "digits",
     "fetch": "download",
     "DownloadError": "errors",
     "FormatError": "errors",
     "MissingData": "errors",
+    "MissingExtra": "errors",
     "EVENT": "events",
     "Format": "events",
     "make_events": "events",
-    "read_events": "events",
     "Archive": "manifest",
     "Info": "manifest",
     "MNIST": "mnist",
     "NMNIST": "n_mnist",
     "data_root": "place",
+    "iter_events": "recording",
+    "read_events": "recording",
+    "sensor_size": "recording",
+    "write_events": "recording",
     "frames": "slicing",
 }
 

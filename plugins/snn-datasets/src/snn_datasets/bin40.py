@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+from collections.abc import Iterator
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snn_datasets.errors import FormatError
-from snn_datasets.events import make_events
+from snn_datasets.events import Streamed, check_writable, make_events
+from snn_datasets.words import words
 
 _BYTES = 5
 _OVERFLOW_ROW = 240
 _OVERFLOW_US = 1 << 13
+_LAST = (1 << 23) - 1
+# Further on, markers would outnumber any recording.
+_END = 1 << 33
 
 
-class Bin40:
+class Bin40(Streamed):
     """Decoder of 40-bit event files (``.bin``, ``.bs2``), which have no header.
 
     An event is five bytes: x, y, then, from the highest bit, 1 bit polarity and 23 bits of time
@@ -31,23 +36,35 @@ class Bin40:
         the data.
     """
 
-    extensions = (".bin", ".bs2")
-    magic = b""
+    extensions: ClassVar[tuple[str, ...]] = (".bin", ".bs2")
+    magic: ClassVar[bytes] = b""
 
-    def read(self, file: BinaryIO, *, name: str) -> NDArray[Any]:
-        """All events of ``file``. Raises: FormatError if its size is no multiple of 5 bytes."""
-        data = file.read()
-        if len(data) % _BYTES:
+    def blocks(self, file: BinaryIO, *, name: str) -> Iterator[NDArray[Any]]:
+        """Raises: FormatError if the size of the file is no multiple of 5 bytes."""
+        markers = 0
+        for _, raw in words(file, ("u1", _BYTES), name=name, unit="40-bit events"):
+            x, y, high, middle, low = raw.T
+            t = (high & 0x7F).astype(np.int64) << 16 | middle.astype(np.int64) << 8 | low
+            marker = y == _OVERFLOW_ROW
+            passed = markers + np.cumsum(marker)
+            markers = int(passed[-1])
+            events = make_events(t=t + _OVERFLOW_US * passed, x=x, y=y, p=high >> 7)
+            yield events[~marker]
+
+    def write(self, file: BinaryIO, events: NDArray[Any], *, name: str) -> None:
+        """Raises: FormatError for times that descend or reach 2^33 us, for pixels above 255, and
+        for row 240, which stands for markers."""
+        check_writable(events, name=name, width=256, height=256, end=_END, ascending=True)
+        at_marker = np.flatnonzero(events["y"] == _OVERFLOW_ROW)
+        if at_marker.size:
             raise FormatError(
-                f"{name} has {len(data)} bytes, which is no multiple of {_BYTES}: it is cut off "
-                f"after {len(data) // _BYTES} whole 40-bit events, or holds another format"
+                f"{name}: event {at_marker[0]} has y = {_OVERFLOW_ROW}, which this format keeps "
+                "for its time markers; choose another format"
             )
-        raw = np.frombuffer(data, np.uint8).reshape(-1, _BYTES)
-        x, y, high, middle, low = raw.T
-        t = (high & 0x7F).astype(np.int64) << 16 | middle.astype(np.int64) << 8 | low
-        marker = y == _OVERFLOW_ROW
-        if marker.any():
-            kept = ~marker
-            t = (t + _OVERFLOW_US * np.cumsum(marker))[kept]
-            x, y, high = x[kept], y[kept], high[kept]
-        return make_events(t=t, x=x, y=y, p=high >> 7)
+        markers = np.maximum(events["t"] - _LAST + _OVERFLOW_US - 1, 0) // _OVERFLOW_US
+        t = events["t"] - _OVERFLOW_US * markers
+        columns = [events["x"], events["y"], events["p"].astype(np.int64) << 7 | t >> 16]
+        rows = np.stack([*columns, t >> 8 & 0xFF, t & 0xFF], axis=1).astype(np.uint8)
+        before = np.repeat(np.arange(t.size), np.diff(markers, prepend=0))
+        marker = np.array([0, _OVERFLOW_ROW, 0, 0, 0], np.uint8)
+        file.write(np.insert(rows, before, marker, axis=0).tobytes())

@@ -15,3 +15,7 @@ class MissingData(SnnError, FileNotFoundError):
 
 class DownloadError(SnnError, RuntimeError):
     """No mirror gave the file."""
+
+
+class MissingExtra(SnnError, ImportError):
+    """A package that a format needs is not installed."""

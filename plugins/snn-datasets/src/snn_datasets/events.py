@@ -1,30 +1,30 @@
-"""Event arrays, and reading them from any registered file format."""
+"""Event arrays, and what a format of event files is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, BinaryIO, Protocol, cast
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-import snncore
 from snn_datasets.errors import FormatError
-from snncore.errors import PluginLoadError
 
 EVENT = np.dtype([("t", "<i8"), ("x", "<i2"), ("y", "<i2"), ("p", "u1")])
 """One event: time in microseconds, column, row, polarity 0 or 1."""
-
-_HEAD = 64
 
 
 class Format(Protocol):
     """A decoder of event files: what a component of kind ``format`` is.
 
     It is built without arguments or with the parameters that its constructor declares. A file
-    belongs to the format whose ``magic`` begins it, or, for formats without one (``b""``), whose
-    ``extensions`` hold its suffix (lower case, with the dot).
+    belongs to the format that :class:`Recognising` says so of, or whose ``magic`` begins it, or,
+    for formats with neither (``b""``), whose ``extensions`` hold its suffix (lower case, with the
+    dot). What else a format can do it says by the further methods of :class:`Recognising`,
+    :class:`Blocks`, :class:`Sized` and :class:`Writing`.
+
+    Files are seekable; each method reads from the beginning.
     """
 
     @property
@@ -62,60 +62,89 @@ def make_events(*, t: ArrayLike, x: ArrayLike, y: ArrayLike, p: ArrayLike) -> ND
     return events
 
 
-def read_events(path: str | Path, format: str | Mapping[str, Any] | None = None) -> NDArray[Any]:
-    """Reads a whole event file.
+@runtime_checkable
+class Recognising(Protocol):
+    """A format that looks into a file to say whether it is its own."""
+
+    def recognises(self, file: BinaryIO) -> bool:
+        """Whether the file is of this format. Never raises for what a file holds."""
+        ...
+
+
+@runtime_checkable
+class Blocks(Protocol):
+    """A format that reads long recordings in bounded memory."""
+
+    def blocks(self, file: BinaryIO, *, name: str) -> Iterator[NDArray[Any]]:
+        """The events of :meth:`Format.read` in blocks of any length, in file order."""
+        ...
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """A format that knows the size of the sensor."""
+
+    def size(self, file: BinaryIO, *, name: str) -> tuple[int, int] | None:
+        """(width, height) in pixels, or None where this file does not say it."""
+        ...
+
+
+@runtime_checkable
+class Writing(Protocol):
+    """A format that writes files too."""
+
+    def write(self, file: BinaryIO, events: NDArray[Any], *, name: str) -> None:
+        """Writes a whole file.
+
+        Raises: FormatError for events that the format cannot hold; nothing is rounded or wrapped.
+        """
+        ...
+
+
+class Streamed(ABC):
+    """A format that reads a whole file by its blocks."""
+
+    @abstractmethod
+    def blocks(self, file: BinaryIO, *, name: str) -> Iterator[NDArray[Any]]:
+        """The events in blocks of bounded size, in file order."""
+
+    def read(self, file: BinaryIO, *, name: str) -> NDArray[Any]:
+        """All events of ``file``. Raises: FormatError as :meth:`blocks`."""
+        return np.concatenate([np.empty(0, EVENT), *self.blocks(file, name=name)])
+
+
+def check_writable(
+    events: NDArray[Any],
+    *,
+    name: str,
+    width: int,
+    height: int,
+    end: int,
+    ascending: bool = False,
+) -> None:
+    """Compares events with what a format can hold.
 
     Args:
-        path: the file.
-        format: name of a registered format, or a table ``{"name": ..., **parameters}``; found
-            from the first bytes or the suffix if not given.
+        width, height: one more than the greatest x and y.
+        end: one more than the latest time, which is at least 0.
+        ascending: times may not descend.
 
-    Returns: array of :data:`EVENT`, in file order.
-
-    Raises:
-        FormatError: the file fits no format, several, or is damaged.
-        UnknownComponent: no format has that name.
-
-    Example:
-        >>> import tempfile
-        >>> file = Path(tempfile.mkdtemp(), "a.bin")
-        >>> _ = file.write_bytes(bytes([3, 4, 128, 0, 9]))
-        >>> read_events(file, "bin40").tolist()
-        [(9, 3, 4, 1)]
+    Raises: FormatError that names the first event that does not fit.
     """
-    path = Path(path)
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-        file.seek(0)
-        decoder = (
-            _decoder_of(path, head)
-            if format is None
-            else cast("Format", snncore.from_spec("format", format))
+    columns = [("t", end, "us"), ("x", width, ""), ("y", height, ""), ("p", 2, "")]
+    for field, limit, unit in columns:
+        values = events[field]
+        wrong = np.flatnonzero((values < 0) | (values >= limit))
+        if wrong.size:
+            i = int(wrong[0])
+            raise FormatError(
+                f"{name}: event {i} has {field} = {values[i]}{unit and ' '}{unit}; this format "
+                f"holds {field} from 0 to {limit - 1} ({wrong.size} such events)"
+            )
+    falls = np.flatnonzero(np.diff(events["t"]) < 0) if ascending else np.empty(0)
+    if falls.size:
+        i = int(falls[0])
+        raise FormatError(
+            f"{name}: times descend from {events['t'][i]} us to {events['t'][i + 1]} us at event "
+            f"{i + 1}; sort the events first: events[np.argsort(events['t'], kind='stable')]"
         )
-        return decoder.read(file, name=str(path))
-
-
-def _decoder_of(path: Path, head: bytes) -> Format:
-    decoders: dict[str, Format] = {}
-    broken: list[str] = []
-    for component in snncore.components("format"):
-        try:
-            decoders[component.qualified] = snncore.build("format", component.qualified)
-        except PluginLoadError as error:  # a broken plugin must not stop the others
-            broken.append(str(error))
-    fitting = [n for n, d in decoders.items() if d.magic and head.startswith(d.magic)] or [
-        n for n, d in decoders.items() if not d.magic and path.suffix.lower() in d.extensions
-    ]
-    if len(fitting) == 1:
-        return decoders[fitting[0]]
-    if fitting:
-        raise FormatError(f"{path} fits {' and '.join(fitting)}; say which with format=...")
-    known = ", ".join(f"{n} ({' '.join(d.extensions)})" for n, d in decoders.items()) or "none"
-    raise FormatError(
-        "; ".join(
-            [
-                f"{path} fits no registered format (known: {known}); say which with format=...",
-                *broken,
-            ]
-        )
-    )
