@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from snncore.errors import NotSupported
-from snncore.kernels import function, ops, plans
+from snncore.kernels import feedback, function, ops, plans
 from snncore.kernels.backends import example_shape
 from snncore.kernels.capture import capture
 from snncore.kernels.content import Content
@@ -81,6 +81,29 @@ class CompiledKernel:
         # A compiler that traces asks it with shapes that are not known yet.
         known = self._known.get(dtype) or self.program(example_shape(self.module), dtype)
         return known.left(way, steps)
+
+    @property
+    def feeds_back(self) -> bool:
+        """Whether :meth:`feed_back` runs on its device."""
+        return self.target.feeds_back
+
+    def feed_back(
+        self, x: Tensor, states: Tensors, weight: Tensor, last: Tensor
+    ) -> tuple[Tensors, Tensors]:
+        """All steps of ``y[t] = M(x[t] + W y[t-1])``: y and final states.
+
+        Args:
+            x: ``[T, *, H]``.
+            states: of M before the first step.
+            weight: W, ``[H, H]``.
+            last: y before the first step, ``[*, H]``.
+        """
+        wide = arithmetic(x.dtype)
+        program = self.program(x.shape[1:], wide)
+        params = cast("Content", self._content).given()
+        given = (x.to(wide), states, params, weight.to(wide), last.to(wide))
+        y, *finals = feedback.run(program, *given)
+        return (y.to(x.dtype),), tuple(finals)
 
     def single(self, inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
         """See :class:`snncore.kernels.backends.Kernel`."""

@@ -24,6 +24,8 @@ from snncore.kernels.trace import Unsupported
 from snncore.state.unroll import arithmetic
 
 _SCRATCH = 256 * 1024
+# Of a tile: more share what is loaded of the weights, but leave the cache.
+_ROWS, _FED = 48, 1 << 17
 _GRAIN = 32768
 # Measured by benchmarks/saving.py.
 _STRETCH = 16
@@ -44,6 +46,7 @@ class CppTarget:
 
     name = "cpp"
     ways: tuple[str, ...] = (AGAIN, MARKS, KEEP)
+    feeds_back = True
 
     def __init__(self, stretch: int = _STRETCH) -> None:
         self.stretch = stretch
@@ -64,13 +67,18 @@ class CppTarget:
         def run(launch: Launch) -> None:
             steps, count = launch.steps, launch.count
             # Waking threads costs more than small work; torch's own grain is of this size.
-            threads = max(1, min(torch.get_num_threads(), steps * count // _GRAIN))
-            tile = _tile(count, threads, launch.stretch * source.scratch)
+            work = steps * count * (1 + launch.width // 16)
+            threads = max(1, min(torch.get_num_threads(), work // _GRAIN))
+            if launch.width:
+                tile = _rows(count // launch.width, launch.width, threads) * launch.width
+            else:
+                tile = _tile(count, threads, launch.stretch * source.scratch)
             dims = [steps, count, tile, threads, launch.stretch]
             pointers: list[int | None] = []
             for array, first, second in launch.arrays:
                 dims += (first, second)
                 pointers.append(None if array is None else array.data_ptr())
+            dims.append(launch.width)
             function(
                 (ctypes.c_int64 * len(dims))(*dims),
                 (ctypes.c_void_p * len(pointers))(*pointers),
@@ -130,6 +138,42 @@ def _trial() -> str | None:
     except (BackendError, OSError) as error:
         return str(error)
     return None
+
+
+def multiply(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """``x W^T + b``, skipping what is 0 in rows of x that mostly are.
+
+    Args:
+        x: ``[*, in]``, contiguous; float32 or float64, as all.
+        weight: W, ``[out, in]``.
+        bias: b, ``[out]``.
+    """
+    function = build.load(cpp.product(double=x.dtype == torch.float64))
+    width, size = weight.shape
+    to = pool.empty((*x.shape[:-1], width), x.dtype)
+    rows = x.numel() // size if size else 0
+    if not rows or not width:
+        return to
+    threads = max(1, min(torch.get_num_threads(), rows * width * (1 + size // 16) // _GRAIN))
+    tile = _rows(rows, max(size, width), threads)
+    dims = (rows, size, width, tile, threads, weight.stride(1), weight.stride(0))
+    given = None if bias is None else bias.contiguous()
+    arrays = [to, x, weight, given]
+    function(
+        (ctypes.c_int64 * len(dims))(*dims),
+        (ctypes.c_void_p * 4)(*(None if one is None else one.data_ptr() for one in arrays)),
+        None,
+    )
+    return to
+
+
+def _rows(rows: int, width: int, threads: int) -> int:
+    """Rows of one tile, where they are multiplied by weights."""
+    share = -(-rows // threads)
+    most = max(12, min(_ROWS, _FED // width))
+    even = -(-share // -(-share // most))
+    # Six at a time are multiplied.
+    return min(share, -(-even // 6) * 6)
 
 
 def _tile(count: int, threads: int, scratch: int) -> int:

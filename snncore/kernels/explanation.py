@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +12,8 @@ from snncore.errors import BackendError
 from snncore.kernels.backends import Plan, choose, example_shape, preferred
 from snncore.registry import label
 from snncore.state.memory import MemoryModule
-from snncore.state.unroll import OneStep
-from snncore.step import StepModule
+from snncore.state.unroll import Given, OneStep
+from snncore.step import StepMode, StepModule
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,32 @@ def explain(net: nn.Module, x: Tensor | None = None) -> Explanation:
             continue
         if hasattr(module, "backend") and isinstance(module, MemoryModule):
             rows.append(_kernel_row(path, module, like))
+        elif isinstance(module, Loop):
+            rows.append(_loop_row(path, module, like))
         elif not any(isinstance(child, StepModule) for child in module.children()):
             rows.append(Row(path, label(module), module.step_mode, "torch"))
         else:
             rows.append(Row(path, label(module), module.step_mode, "python loop"))
     return Explanation(tuple(rows))
+
+
+@runtime_checkable
+class Loop(Protocol):
+    """A layer that runs what it holds step by step, or in one kernel where that is possible."""
+
+    step_mode: StepMode
+
+    def looped(self, x: Given) -> str | None:
+        """Why it runs step by step on inputs like ``x``; None if one kernel does."""
+        ...
+
+
+def _loop_row(path: str, module: Loop, like: Tensor) -> Row:
+    layer, mode = label(module), module.step_mode
+    reason = module.looped(OneStep(torch.Size((2, 1)), like.dtype, like.device))
+    if reason is None:
+        return Row(path, layer, mode, "cpp")
+    return Row(path, layer, mode, "python loop", {"cpp": reason})
 
 
 def _kernel_row(path: str, module: MemoryModule, like: Tensor) -> Row:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
+from torch import Tensor
+from torch.nn.modules import module as hooks
 
 from snncore.kernels.backends import Kernel, Plan, example_shape, leaves_process, preferred, ready
 from snncore.kernels.eager import EagerKernel
+from snncore.registry import label
 from snncore.state.memory import MemoryModule, in_transform
 from snncore.state.unroll import Given, OneStep, Tensors, arithmetic, one_step
 
@@ -45,6 +48,40 @@ class FusedModule(MemoryModule):
         if recorded:
             self._record(recorded)
         return outputs, states
+
+    def unfed(self, x: Given) -> str | None:
+        """Why :meth:`fed_back` cannot run for a time step like ``x``; None if it can."""
+        own = type(self)
+        if (self.inputs, self.outputs) != (1, 1) or own.forward is not MemoryModule.forward:
+            return f"{label(self)} takes or gives more than one tensor, or looks at each step"
+        if watched(self):
+            return f"hooks watch the single steps of {label(self)}"
+        if torch.compiler.is_compiling() or in_transform():
+            return "a compiler or a transform looks into the loop"
+        kernel = self._kernel(x)
+        if not getattr(kernel, "feeds_back", False):
+            return f"the backend of {label(self)} feeds no output back"
+        return None
+
+    def fed_back(self, x_seq: Tensor, weight: Tensor, last: Tensor) -> Tensor:
+        """All steps with the last output fed back, ``y[t] = M(x[t] + W y[t-1])``, in one kernel.
+
+        Args:
+            x_seq: ``[T, *, H]``.
+            weight: W, ``[H, H]``.
+            last: y before the first step, ``[*, H]``.
+        Returns: y, ``[T, *, H]``; the states advance as by single steps.
+        """
+
+        def run(inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
+            kernel = cast("Any", self._kernel(now))
+            outputs, after = kernel.feed_back(inputs[0], states, weight, last)
+            if recorded := self._recorded():
+                self._record(tuple([after[i] for i in recorded]))
+            return outputs, after
+
+        now = one_step(x_seq)
+        return self._advance(run, (x_seq,), (now,))
 
     def _kernel(self, x: Given) -> Kernel:
         wanted = preferred(self.backend)
@@ -85,3 +122,11 @@ class FusedModule(MemoryModule):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_kernels": {}}
+
+
+def watched(module: torch.nn.Module) -> bool:
+    """Whether a hook would see a call of the module, or a gradient of one."""
+    own = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return any(getattr(module, name) for name in own) or any(
+        getattr(hooks, f"_global{name}") for name in own
+    )

@@ -35,6 +35,7 @@ class GpuMemory:
     """Memory of a CUDA device, and how a training run uses it."""
 
     ways: tuple[str, ...]
+    feeds_back = False
 
     def empty(self, shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
         """See :class:`snncore.kernels.program.Target`."""

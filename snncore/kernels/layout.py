@@ -15,7 +15,7 @@ Laid: TypeAlias = tuple[Tensor | None, int, int]
 """An array as a kernel takes it, with its two numbers: the distance of time steps and 0 for a
 sequence; channels and neurons per channel for a parameter; how many values it has, which may be one
 for all neurons, and 0 for what carried values begin from; the distance and that number for marks;
-zeros for the rest."""
+the distances of rows and columns for weights; zeros for the rest."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ class Layout:
         role = slot.role
         if role == "param":
             return self.channels(array)
+        if role == "weight":
+            return array, array.stride(0), array.stride(1)
         lead = 0 if role in PER_NEURON else 1
         if (role in BEGINS or role == "mark") and not any(array.stride()[lead:]):
             return (array, array.stride(0), 1) if lead else (array, 1, 0)

@@ -22,6 +22,18 @@ KEEP, AGAIN, MARKS = "keep", "again", "marks"
 runs the forward again; or the states before every k-th step, from which it is run again."""
 
 
+class Feedback(NamedTuple):
+    """The only output of a step, fed back into its only input: x[t] + W y[t-1].
+
+    Args:
+        weight: W, from the last axis of a step to itself.
+        last: y before the first step.
+    """
+
+    weight: Tensor
+    last: Tensor
+
+
 class Way(NamedTuple):
     """One of them, and the measured rule that chooses it."""
 
@@ -37,12 +49,14 @@ class Launch:
         steps, count: time steps, and neurons of one step.
         stretch: time steps that are computed again at once.
         arrays: of the source's slots.
+        width: neurons of a row, of which every one feeds every other; 0 where none does.
     """
 
     steps: int
     count: int
     stretch: int
     arrays: Sequence[Laid]
+    width: int = 0
 
 
 class Target(Protocol):
@@ -53,6 +67,8 @@ class Target(Protocol):
     """Which of :data:`KEEP`, :data:`AGAIN` and :data:`MARKS` it can do."""
     stretch: int
     """Time steps between two marks."""
+    feeds_back: bool
+    """Whether it can feed outputs back."""
 
     def forward(self, captured: Captured, variant: Variant) -> Source:
         """Prints the kernel forward in time."""
@@ -120,11 +136,18 @@ class Program:
         params: Sequence[Tensor],
         traces: tuple[int, ...],
         way: str,
+        feedback: Feedback | None = None,
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
-        """Outputs, final states, state sequences, and what is left for the backward."""
+        """Outputs, final states, state sequences, and what is left for the backward.
+
+        With feedback, and where the backward needs it, the last of these is the input with what
+        was fed back, which the backward takes for the input.
+        """
         x = xs[0]
         read = self._read(params, x.device)
-        key = ("forward", way, traces, tuple([v.numel() == 1 for v in read]), x.dtype)
+        fed = feedback is not None and self.reads_input(way)
+        scalars = tuple([v.numel() == 1 for v in read])
+        key = ("forward", way, traces, scalars, x.dtype, feedback is not None, fed)
         call = self._calls.get(key) or self._prepare(key, self._forward_variant(*key[1:]))
         steps, layout = x.shape[0], Layout.of(x)
         empty = self._allocator(layout, x.device)
@@ -132,6 +155,7 @@ class Program:
         finals = [empty("f") for _ in states]
         rows = [empty("f", steps) for _ in traces]
         left = [empty(element, count) for count, element in self.left(way, steps)]
+        left += [empty("f", steps)] * fed
         arrays = {
             "x": xs,
             "start": states,
@@ -141,12 +165,25 @@ class Program:
             "trace": dict(zip(traces, rows, strict=True)),
             "mark": left,
             "save": left,
+            "fed": left[-1:],
+            "weight": [feedback and feedback.weight.t()],
+            "last": [feedback and feedback.last],
         }
         self._run(call, arrays, layout, steps, way)
         return outs, finals, rows, left
 
+    def reads_input(self, way: str) -> bool:
+        """Whether the backward reads the input again."""
+        return way != KEEP or any(node.role == "x" for node in self.saves)
+
     def _forward_variant(
-        self, way: str, traces: tuple[int, ...], scalars: tuple[bool, ...], dtype: torch.dtype
+        self,
+        way: str,
+        traces: tuple[int, ...],
+        scalars: tuple[bool, ...],
+        dtype: torch.dtype,
+        feedback: bool,
+        fed: bool,
     ) -> Variant:
         return Variant(
             saves=self.saves if way == KEEP else (),
@@ -155,6 +192,8 @@ class Program:
             scalars=scalars,
             double=self.dtype == torch.float64,
             io=HALVES.get(dtype, "f"),
+            feedback=feedback,
+            fed=fed,
         )
 
     def backward(
@@ -168,18 +207,25 @@ class Program:
         traces: Mapping[int, Tensor],
         wants: tuple[bool, ...],
         way: str,
+        feedback: Feedback | None = None,
     ) -> tuple[list[Tensor | None], list[Tensor], list[Tensor | None]]:
-        """Gradients of inputs, initial states and parameters."""
+        """Gradients of inputs, initial states and parameters.
+
+        With feedback, that of the output before the first step follows those of the states.
+        """
         x = xs[0]
         read = self._read(params, x.device)
         scalars = tuple([v.numel() == 1 for v in read])
-        key = ("backward", way, tuple(traces), wants, scalars, x.dtype)
+        key = ("backward", way, tuple(traces), wants, scalars, x.dtype, feedback is not None)
         call = self._calls.get(key) or self._prepare(key, self._backward_variant(*key[1:]))
         steps, layout = x.shape[0], Layout.of(x)
         empty = self._allocator(layout, x.device)
-        gxs = [empty(call.io, steps) if want else None for want in wants]
+        # What no kernel writes would be whatever the memory held.
+        written = [want and self.captured.grads[i] is not None for i, want in enumerate(wants)]
+        gxs = [empty(call.io, steps) if one else None for one in written]
         gstarts = [empty("f") for _ in states]
         sums = [empty("f") for _ in self.captured.sums]
+        glast = [] if feedback is None else [empty("f")]
         arrays = {
             "x": xs,
             # Without marks the whole run is one stretch, and its start the only mark.
@@ -192,9 +238,12 @@ class Program:
             "gx": gxs,
             "gstart": gstarts,
             "sum": sums,
+            "fed": xs,
+            "weight": [feedback and feedback.weight],
+            "glast": glast,
         }
         self._run(call, arrays, layout, steps, way)
-        return gxs, gstarts, self._to_params(params, sums)
+        return gxs, [*gstarts, *glast], self._to_params(params, sums)
 
     def _backward_variant(
         self,
@@ -203,6 +252,7 @@ class Program:
         wants: tuple[bool, ...],
         scalars: tuple[bool, ...],
         dtype: torch.dtype,
+        feedback: bool,
     ) -> Variant:
         return Variant(
             saves=self.saves,
@@ -212,6 +262,7 @@ class Program:
             scalars=scalars,
             double=self.dtype == torch.float64,
             io=HALVES.get(dtype, "f"),
+            feedback=feedback,
         )
 
     def _read(self, params: Sequence[Tensor], device: torch.device) -> list[Tensor]:
@@ -266,7 +317,8 @@ class Program:
             return
         laid = [layout.lay(slot, arrays[slot.role][slot.place]) for slot in call.slots]
         stretch = self.target.stretch if way == MARKS else max(steps, 1)
-        call.run(Launch(steps, count, stretch, laid))
+        fed = any(slot.role == "weight" for slot in call.slots)
+        call.run(Launch(steps, count, stretch, laid, self.shape[-1] if fed else 0))
 
 
 class _Call(NamedTuple):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     )
     from snncore.layers.containers import LinearRecurrentContainer as LinearRecurrentContainer
     from snncore.layers.containers import MultiStepContainer as MultiStepContainer
+    from snncore.layers.containers import Recurrent as Recurrent
     from snncore.layers.containers import SeqToANNContainer as SeqToANNContainer
     from snncore.layers.lifting import lift as lift
     from snncore.layers.time_aware import *  # noqa: F403
@@ -27,6 +28,7 @@ _HOME = {
     "ElementWiseRecurrentContainer": "containers",
     "LinearRecurrentContainer": "containers",
     "MultiStepContainer": "containers",
+    "Recurrent": "containers",
     "SeqToANNContainer": "containers",
 }
 

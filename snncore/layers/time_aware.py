@@ -38,11 +38,22 @@ class TimeAware(StepModule):
 def time_aware(cls: type[Layer]) -> type[Layer]:
     """The time-aware form of a stateless layer class, with the same name and parameters.
 
+    Y = L(X);  in mode "m" of all T * N items at once, as if they were one batch
+
     Args:
         cls: a module class that maps a batch ``[N, *]`` to a batch, without memory.
     Returns: a subclass that is also a :class:`snncore.StepModule`.
+    Source: SpikingJelly (Science Advances 2023), acceleration of stateless layers.
     """
-    doc = f"Time-aware ``torch.nn.{cls.__name__}``: ``[N, *]`` or ``[T, N, *]``."
+    doc = f"""Time-aware ``torch.nn.{cls.__name__}``: ``[N, *]`` or ``[T, N, *]``.
+
+Y = {cls.__name__}(X);  in mode "m" of all T * N items at once, as if they were one batch
+
+Args: those of ``torch.nn.{cls.__name__}``.
+Shape: in mode "s" as in torch; in mode "m" the same with T before N, in and out.
+Source: ``torch.nn.{cls.__name__}``; time merged into the batch, SpikingJelly (Science Advances
+    2023), acceleration of stateless layers.
+"""
     body: dict[str, Any] = {
         "__module__": __name__,
         "__qualname__": cls.__name__,

@@ -79,6 +79,21 @@ class MemoryModule(StepModule):
     def forward(self, *inputs: Tensor) -> Any:
         """Advances the state and returns the output, or a tuple of several."""
         self._check_inputs(inputs)
+        if self.step_mode == "s":
+            return self._advance(self.single, inputs, inputs)
+        return self._advance(self.sequence, inputs, tuple(map(one_step, inputs)))
+
+    def _advance(
+        self,
+        run: Callable[[Tensors, Tensors], tuple[Tensors, Tensors]],
+        inputs: Tensors,
+        now: Sequence[Given],
+    ) -> Any:
+        """What ``run`` makes of inputs and held states; the states that it gives are then held.
+
+        Args:
+            now: one time step of the inputs.
+        """
         watched = not (self._explicit or torch.compiler.is_compiling())
         region = self._region() if watched else None
         replaying = region is not None and region.replaying
@@ -86,9 +101,7 @@ class MemoryModule(StepModule):
         held = self._states if region is None else region.states(self, dict(self._states))
         if watched and held:
             self._check_graph()
-        now = inputs if self.step_mode == "s" else tuple(map(one_step, inputs))
         states = self._begin(now, held or {})
-        run = self.single if self.step_mode == "s" else self.sequence
         outputs, after = run(inputs, states)
         self._check_shapes(states, after)
         if not held:

@@ -31,6 +31,7 @@ SCRIPTS = {
         *(*ONCE, *OURS, "--steps", "2", "--sizes", "256", "--neurons", "alif"),
         "learned_threshold",
     ),
+    "recurrent": (*ONCE, *OURS, "--shapes", "4x3x20x70"),
     "compile_cost": ("--repeats", "1", "--neurons", "novel"),
     "saving": (*ONCE, "--neurons", "lif", "--shapes", "3", "128", "--peaks", "3", "128"),
 }
@@ -100,6 +101,16 @@ def test_complex_neurons(benchmark: Benchmark):
             "LIF with a learned threshold per channel",
         ]
         assert all(float(row[3]) > 0 for row in rows)
+
+
+def test_recurrent(benchmark: Benchmark):
+    found = benchmark("recurrent", *SCRIPTS["recurrent"])
+    _, *rows = found["Default settings"]
+    assert [row[:5] for row in rows] == [
+        [mode, "4", "3", "20", "70"] for mode in ("forward", "forward+backward")
+    ]
+    assert all(float(row[5]) > 0 for row in rows)
+    assert [row[2] for row in found["Agreement"][1:]] == ["0 of 840"] * 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peaks are read from /proc")

@@ -7,6 +7,7 @@ tile and the innermost loop over neurons is vectorised by the compiler.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from importlib import resources
 from typing import TypeVar
 
 from snncore.kernels.capture import Captured
@@ -33,9 +34,10 @@ def forward(captured: Captured, variant: Variant) -> Source:
     ]
     rows = _rows(marks, "(t / stretch)")
     tile = [
-        *_begin(run),
+        *printer.begin(run),
         "    for (int64_t t = 0; t < T; ++t) {",
         *(["      if (t % stretch == 0) {", *rows, *kept, "      }"] if marks else []),
+        *printer.fed(run, "t > 0", "t - 1"),
         *printer.step(run, body, "t"),
         "    }",
         *_end(run),
@@ -50,11 +52,13 @@ def backward(captured: Captured, variant: Variant) -> Source:
         printer = _Printer(variant, [run])
         body = printer.body(run)
         tile = [
-            *_begin(run),
+            *printer.begin(run),
             "    for (int64_t t = T - 1; t >= 0; --t) {",
+            *printer.fed(run, "t < T - 1", "t + 1"),
             *printer.step(run, body, "t"),
             "    }",
             *_end(run),
+            *printer.fed_last(run),
         ]
         return printer.source(tile)
     again = passes.again(captured, variant)
@@ -66,12 +70,12 @@ def backward(captured: Captured, variant: Variant) -> Source:
             f"({_element(slot)}*)(scratch + (size_t)stretch * tile_size * {i});"
             for i, slot in enumerate(printer.local)
         ),
-        *_begin(run),
+        *printer.begin(run),
         # Without a step there is no mark to read, and the quotient rounds toward zero.
         "    const int64_t end = T > 0 ? (T - 1) / stretch * stretch : -1;",
         "    for (int64_t first = end; first >= 0; first -= stretch) {",
         "    const int64_t last = T - first < stretch ? T - 1 : first + stretch - 1;",
-        *(f"    alignas(64) S a{i}[TILE];" for i in range(len(again.begins))),
+        *(printer.array("S", f"a{i}") for i in range(len(again.begins))),
         "    {",
         *(
             f"      const S* const {slot.name}_t = {slot.name} + first / stretch * {slot.name}_a;"
@@ -86,10 +90,12 @@ def backward(captured: Captured, variant: Variant) -> Source:
         *printer.step(again, other, "t", carry="a"),
         "    }",
         "    for (int64_t t = last; t >= first; --t) {",
+        *printer.fed(run, "t < T - 1", "t + 1"),
         *printer.step(run, body, "t"),
         "    }",
         "    }",
         *_end(run),
+        *printer.fed_last(run),
     ]
     return printer.source(tile)
 
@@ -98,6 +104,46 @@ def head(*, double: bool) -> list[str]:
     """What stands before a kernel."""
     inline = "static inline __attribute__((always_inline))"
     return prelude(inline, "math.h", double=double)
+
+
+def product_head(*, double: bool) -> list[str]:
+    """The same, and products of rows with weights."""
+    product = resources.files("snncore.kernels.emit").joinpath("product.h")
+    return [*head(double=double), product.read_text()]
+
+
+def product(*, double: bool) -> str:
+    """The kernel that multiplies rows by weights; arrays: to, from, weights, bias or null."""
+    lines = [
+        *product_head(double=double),
+        'extern "C" void snn_kernel(',
+        "    const int64_t* dims, void* const* ptr, const double*) {",
+        "  const int64_t rows = dims[0], size = dims[1], width = dims[2], tile = dims[3];",
+        "  const int threads = (int)dims[4];",
+        "  S* const to = (S*)ptr[0];",
+        "  const S *const from = (const S*)ptr[1], *const bias = (const S*)ptr[3];",
+        "  S* const panels = snn_scratch<S>(snn_panels(width) * SNN_PANEL * size);",
+        "  #pragma omp parallel num_threads(threads) if (threads > 1)",
+        "  {",
+        "  #pragma omp for schedule(static)",
+        "  for (int64_t i = 0; i < snn_panels(width); ++i)",
+        "    snn_pack(panels, (const S*)ptr[2], i, size, width, dims[5], dims[6]);",
+        "  int32_t* const places = snn_scratch<int32_t>(tile * (size + 2));",
+        "  #pragma omp for schedule(static)",
+        "  for (int64_t r = 0; r < rows; r += tile) {",
+        "    const int64_t count = rows - r < tile ? rows - r : tile;",
+        "    for (int64_t i = r; i < r + count; ++i) {",
+        "      if (bias) std::memcpy(to + i * width, bias, width * sizeof(S));",
+        "      else std::memset(to + i * width, 0, width * sizeof(S));",
+        "    }",
+        "    snn_product(to + r * width, from + r * size, count, size, width, panels, places);",
+        "  }",
+        "  free(places);",
+        "  }",
+        "  free(panels);",
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 class _Printer:
@@ -118,6 +164,8 @@ class _Printer:
         self.before: list[str] = []
         self.tile: list[str] = []
         self.names: dict[int, str] = {}
+        # A block of whole rows may be larger than what may stand on the stack.
+        self.room = 0 if variant.feedback else None
         for slot, node in _unique(pair for run in runs for pair in run.params):
             self._param(slot, node)
 
@@ -128,10 +176,68 @@ class _Printer:
             self.names[node.index] = f"({loaded(slot.kind, name, node.kind)})"
             return
         self.tile += [
-            f"    alignas(64) {kind} {name}[TILE];",
+            self.array(kind, name),
             f"    snn_spread({name}, {slot.name}, n0, len, {slot.name}_a, {slot.name}_b);",
         ]
         self.names[node.index] = f"({loaded(slot.kind, f'{name}[b]', node.kind)})"
+
+    def array(self, kind: str, name: str) -> str:
+        """Declares memory for one value of every neuron of a tile."""
+        if self.room is None:
+            return f"    alignas(64) {kind} {name}[TILE];"
+        self.room += 1
+        return f"    {kind}* const {name} = ({kind}*)(room + tile_size * {self.room - 1});"
+
+    def begin(self, run: Pass) -> list[str]:
+        """Before the first time step of a tile."""
+        lines: list[str] = []
+        for i, slot in enumerate(run.begins):
+            lines.append(self.array("S", f"c{i}"))
+            lines.append(f"    snn_begin(c{i}, {slot.name}, n0, len, {slot.name}_a);")
+        for slot, _ in run.sums:
+            lines.append(self.array("S", f"r{slot.place}"))
+            lines.append(f"    for (int64_t b = 0; b < len; ++b) r{slot.place}[b] = (S)0;")
+        if run.feed:
+            # Twice, since a row takes two numbers more.
+            lines += [self.array("int32_t", "places"), self.array("int32_t", "places_end")]
+            lines += [] if run.feed.kept else [self.array("S", f"{run.feed.total.name}_row")]
+        return lines
+
+    def fed(self, run: Pass, follows: str, before: str) -> list[str]:
+        """The sum of a sequence and what the step before feeds back.
+
+        Args:
+            follows: whether there was one.
+            before: its time.
+        """
+        feed = run.feed
+        if feed is None:
+            return []
+        total, source = f"{feed.total.name}_t", feed.source.name
+        first = f"{feed.before.name} + n0" if feed.before else "nullptr"
+        row = f"{feed.total.name} + t * {feed.total.name}_a + n0"
+        return [
+            f"      S* const {total} = {row if feed.kept else f'{feed.total.name}_row'};",
+            "      {",
+            *_rows([feed.given], "t", const=True),
+            f"      std::memcpy({total}, {feed.given.name}_t, len * sizeof(S));",
+            f"      const S* const from = {follows} ? {source} + ({before}) * {source}_a + n0 "
+            f": {first};",
+            f"      if (from) snn_product({total}, from, len / width, width, width, panels, "
+            "places);",
+            "      }",
+        ]
+
+    def fed_last(self, run: Pass) -> list[str]:
+        """What the last step feeds back, for what was before the first."""
+        if run.feed is None or run.feed.after is None:
+            return []
+        to = f"{run.feed.after.name} + n0"
+        return [
+            f"    std::memset({to}, 0, len * sizeof(S));",
+            f"    if (T > 0) snn_product({to}, {run.feed.source.name} + n0, len / width, width, "
+            "width, panels, places);",
+        ]
 
     def body(self, run: Pass, carry: str = "c") -> Body:
         """The statements of one step and neuron, up to what is written."""
@@ -155,7 +261,8 @@ class _Printer:
         stores += [f"r{slot.place}[b] += {body.real(node)};" for slot, node in run.sums]
         stores += [f"{carry}{i}[b] = {body.real(node)};" for i, node in enumerate(run.nexts)]
         inside = [slot for slot, _ in (*run.reads, *run.writes) if slot in self.local]
-        reads = [slot for slot, _ in run.reads if slot not in self.local]
+        known = (*self.local, run.feed.total) if run.feed else self.local
+        reads = [slot for slot, _ in run.reads if slot not in known]
         added = [slot for slot in run.added if slot]
         return [
             *_rows([*reads, *added], t, const=True),
@@ -172,10 +279,31 @@ class _Printer:
             "      }",
         ]
 
+    def _head(self) -> list[str]:
+        double = self.variant.double
+        return head(double=double) if self.room is None else product_head(double=double)
+
+    def _weights(self) -> tuple[list[str], list[str], list[str]]:
+        """Before the threads begin and in each; what each ends with; after all of them."""
+        if self.room is None:
+            return [], [], []
+        if Slot("weight", 0) not in self.slots:
+            packing = ["  const int64_t width = 1;", "  S* const panels = nullptr;"]
+        else:
+            packing = [
+                f"  const int64_t width = dims[{5 + 2 * len(self.slots)}];",
+                "  S* const panels = snn_scratch<S>(snn_panels(width) * SNN_PANEL * width);",
+                "  #pragma omp for schedule(static)",
+                "  for (int64_t i = 0; i < snn_panels(width); ++i)",
+                "    snn_pack(panels, weight0, i, width, width, weight0_a, weight0_b);",
+            ]
+        room = f"  double* const room = snn_scratch<double>((size_t)tile_size * {self.room});"
+        return [*packing, room], ["  free(room);"], ["  free(panels);"]
+
     def source(self, tile: Sequence[str]) -> Source:
         """The whole text."""
         lines = [
-            *defined(head(double=self.variant.double), self.functions),
+            *defined(self._head(), self.functions),
             f"#define TILE {MAX_TILE}",
             'extern "C" void snn_kernel(',
             "    const int64_t* dims, void* const* ptr, const double* numbers) {",
@@ -192,11 +320,14 @@ class _Printer:
             )
         lines += [f"  const S k{i} = (S)numbers[{i}];" for i in range(len(self.constants))]
         scratch = len(self.local)
+        packing, room, freeing = self._weights()
         lines += [
             *self.before,
             "  const int64_t tiles = (N + tile_size - 1) / tile_size;",
+            *packing[:2],
             "  #pragma omp parallel num_threads(threads) if (threads > 1 && tiles > 1)",
             "  {",
+            *packing[2:],
             f"  S* scratch = snn_scratch<S>((size_t)stretch * tile_size * {scratch});",
             "  #pragma omp for schedule(static)",
             "  for (int64_t tile = 0; tile < tiles; ++tile) {",
@@ -206,21 +337,12 @@ class _Printer:
             *tile,
             "  }",
             "  free(scratch);",
+            *room,
             "  }",
+            *freeing,
             "}",
         ]
         return Source("\n".join(lines) + "\n", tuple(self.slots), tuple(self.constants), scratch)
-
-
-def _begin(run: Pass) -> list[str]:
-    lines: list[str] = []
-    for i, slot in enumerate(run.begins):
-        lines.append(f"    alignas(64) S c{i}[TILE];")
-        lines.append(f"    snn_begin(c{i}, {slot.name}, n0, len, {slot.name}_a);")
-    for slot, _ in run.sums:
-        lines.append(f"    alignas(64) S r{slot.place}[TILE];")
-        lines.append(f"    for (int64_t b = 0; b < len; ++b) r{slot.place}[b] = (S)0;")
-    return lines
 
 
 def _end(run: Pass) -> list[str]:

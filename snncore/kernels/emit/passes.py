@@ -16,6 +16,8 @@ from snncore.kernels.ir import Function, Node, inputs, needed
 
 Pairs: TypeAlias = tuple[tuple[Slot, Node], ...]
 
+_FED, _GFED = Slot("fed", 0), Slot("gfed", 0)
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -30,6 +32,8 @@ class Variant:
         scalars: which parameter values are single numbers.
         double: float64 arithmetic instead of float32.
         io: elements of input and output sequences and their gradients.
+        feedback: the last output is fed back into the input through weights.
+        fed: the input with what was fed back is kept, since the backward reads it.
     """
 
     saves: tuple[Node, ...] = ()
@@ -40,11 +44,45 @@ class Variant:
     scalars: tuple[bool, ...] = ()
     double: bool = False
     io: Format = "f"
+    feedback: bool = False
+    fed: bool = False
 
     @property
     def kept(self) -> tuple[Node, ...]:
         """The saved values that are no inputs of the step, which need memory."""
         return tuple(node for node in self.saves if node.role != "x")
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What a pass reads of a sequence to which its own result of the step before is added.
+
+    Args:
+        given: the sequence.
+        source: what the pass writes, and weights multiply.
+        total: the sum.
+        kept: whether the sum is wanted as a sequence.
+        before: stands for ``source`` before the first step; None for nothing.
+        after: takes what the last step feeds back.
+    """
+
+    given: Slot
+    source: Slot
+    total: Slot
+    kept: bool = False
+    before: Slot | None = None
+    after: Slot | None = None
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Its arrays."""
+        found = (Slot("weight", 0), self.given, self.before, *self.written, self.source)
+        return tuple(slot for slot in found if slot)
+
+    @property
+    def written(self) -> tuple[Slot, ...]:
+        """Those that nothing else writes."""
+        return (*[self.total] * self.kept, *filter(None, [self.after]))
 
 
 @dataclass(frozen=True)
@@ -61,6 +99,7 @@ class Pass:
         nexts: what the carried values become; None stands for 0.
         writes: sequences.
         sums: what is added up over time.
+        feed: what is fed back.
     """
 
     nodes: tuple[Node, ...]
@@ -73,11 +112,14 @@ class Pass:
     writes: Pairs
     added: tuple[Slot | None, ...] = ()
     sums: Pairs = ()
+    feed: Feed | None = None
 
     @property
     def slots(self) -> tuple[Slot, ...]:
         """All arrays, in the order in which a kernel takes them."""
         found = [slot for pairs in (self.params, self.reads) for slot, _ in pairs]
+        if self.feed:
+            found = [slot for slot in found if slot != self.feed.total] + [*self.feed.slots]
         found += [*self.begins, *(slot for slot in self.added if slot), *self.ends]
         return (*found, *(slot for pairs in (self.writes, self.sums) for slot, _ in pairs))
 
@@ -90,7 +132,8 @@ class Pass:
     def written(self) -> frozenset[Slot]:
         """The arrays that the kernel writes."""
         pairs = (*self.writes, *self.sums)
-        return frozenset((*self.ends, *(slot for slot, _ in pairs)))
+        more = self.feed.written if self.feed else ()
+        return frozenset((*self.ends, *more, *(slot for slot, _ in pairs)))
 
 
 def forward(captured: Captured, variant: Variant) -> Pass:
@@ -102,7 +145,7 @@ def forward(captured: Captured, variant: Variant) -> Pass:
     return Pass(
         nodes=tuple(nodes),
         params=_params(nodes),
-        reads=_given(nodes, "x", variant.io),
+        reads=_inputs(nodes, variant),
         carried=_standing(nodes, "state", captured.states),
         begins=tuple(Slot("start", i) for i in states),
         ends=tuple(Slot("final", i) for i in states),
@@ -112,6 +155,15 @@ def forward(captured: Captured, variant: Variant) -> Pass:
             *((Slot("trace", i), news[i]) for i in variant.traces),
             *_kept(variant),
         ),
+        feed=Feed(
+            given=Slot("x", 0),
+            source=Slot("out", 0),
+            total=_FED,
+            kept=variant.fed,
+            before=Slot("last", 0),
+        )
+        if variant.feedback
+        else None,
     )
 
 
@@ -122,7 +174,7 @@ def again(captured: Captured, variant: Variant) -> Pass:
     return Pass(
         nodes=tuple(nodes),
         params=_params(nodes),
-        reads=_given(nodes, "x", variant.io),
+        reads=_inputs(nodes, variant),
         carried=_standing(nodes, "state", captured.states),
         begins=tuple(Slot("mark", i) for i in range(captured.states)),
         ends=(),
@@ -143,12 +195,13 @@ def backward(captured: Captured, variant: Variant) -> Pass:
     roots = [*(grad for _, grad in wanted), *(grad for grad in carries if grad is not None)]
     nodes = needed([*roots, *captured.sums], variant.saves)
     states = range(captured.states)
+    feeds = variant.feedback and bool(wanted)
     return Pass(
         nodes=tuple(nodes),
         params=_params(nodes),
         reads=(
-            *_given(union(nodes, variant.saves), "x", variant.io),
-            *_given(nodes, "gout", variant.io),
+            *_inputs(union(nodes, variant.saves), variant),
+            *_replaced(_given(nodes, "gout", variant.io), _GFED, feeds),
             *_kept(variant),
         ),
         carried=_standing(nodes, "gstate", captured.states),
@@ -158,6 +211,9 @@ def backward(captured: Captured, variant: Variant) -> Pass:
         writes=tuple((Slot("gx", i, variant.io), grad) for i, grad in wanted),
         added=tuple(Slot("gtrace", i) if i in variant.traces else None for i in states),
         sums=tuple((Slot("sum", i), node) for i, node in enumerate(captured.sums)),
+        feed=Feed(given=Slot("gout", 0), source=Slot("gx", 0), total=_GFED, after=Slot("glast", 0))
+        if feeds
+        else None,
     )
 
 
@@ -173,6 +229,15 @@ def _params(nodes: Iterable[Node]) -> Pairs:
 
 def _given(nodes: Iterable[Node], role: Role, element: Format) -> Pairs:
     return tuple((Slot(role, node.place, element), node) for node in inputs(nodes, role))
+
+
+def _inputs(nodes: Iterable[Node], variant: Variant) -> Pairs:
+    return _replaced(_given(nodes, "x", variant.io), _FED, variant.feedback)
+
+
+def _replaced(pairs: Pairs, total: Slot, feeds: bool) -> Pairs:
+    """What is fed back enters and leaves a step as its only input and output."""
+    return tuple((total, node) for _, node in pairs) if feeds else pairs
 
 
 def _standing(nodes: Sequence[Node], role: str, count: int) -> tuple[Node | None, ...]:

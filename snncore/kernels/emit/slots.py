@@ -22,11 +22,16 @@ Role: TypeAlias = Literal[
     "gx",  # gradient of an input, a sequence
     "gstart",  # gradient of an initial state [N]
     "sum",  # gradient of a parameter's value, summed over time [N]
+    "weight",  # square matrix that feeds a sequence back into another
+    "fed",  # an input sequence with what is fed back into it
+    "last",  # the output before the first step [N]
+    "gfed",  # gradients of outputs with what is fed back into them
+    "glast",  # gradient of that output before the first step [N]
 ]
 Format: TypeAlias = Literal["f", "b", "i", "l", "bf16", "fp16"]
 """Of an array's elements: the arithmetic's float, a flag in a byte, int32, int64, half floats."""
 
-PER_NEURON = frozenset({"start", "final", "gfinal", "gstart", "sum"})
+PER_NEURON = frozenset({"start", "final", "gfinal", "gstart", "sum", "last", "glast"})
 """Roles of arrays without time."""
 
 BEGINS = frozenset({"start", "gfinal"})
