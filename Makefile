@@ -25,7 +25,7 @@ STRICT = SNN_STRICT_PLUGINS=1 SNN_KERNELS_STRICT=1
 # Two workers share two cores best when each computes on one thread.
 PYTEST = $(STRICT) OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: help demo test test-slow bench bench-peers gpu-check lint format clean
+.PHONY: help demo test test-slow bench bench-peers peers gpu-check lint format clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -64,14 +64,19 @@ $(PEERS)/.installed: constraints.txt pyproject.toml plugins/snn-neurons/pyprojec
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 	$(PIP) hatchling editables
-	$(PIP) --no-build-isolation -e . -e plugins/snn-neurons
+	$(PIP) --no-build-isolation -e '.[testing]' -e plugins/snn-neurons
 	$(PIP) --no-deps -r benchmarks/peers.txt
 	$(BIN)/python benchmarks/peers.py
 	touch $@
 
+peers: $(PEERS)/.installed  ## the same numbers as other libraries? writes docs/peers.md
+	$(STRICT) OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest tests/peers
+	OMP_NUM_THREADS=1 PYTHONPATH=tests/peers $(PEERS)/bin/python -m oracle
+
 bench: $(PEERS)/.installed  ## speed and memory beside other libraries, a quarter of an hour
 	$(PEERS)/bin/python benchmarks/lif_multistep.py --most 16777216 --seconds 4 $(BENCH)
 	$(PEERS)/bin/python benchmarks/complex_neurons.py --seconds 4 $(BENCH)
+	$(PEERS)/bin/python benchmarks/recurrent.py --seconds 8 $(BENCH)
 	$(PEERS)/bin/python benchmarks/compile_cost.py $(BENCH)
 	$(PEERS)/bin/python benchmarks/saving.py --seconds 2 $(BENCH)
 

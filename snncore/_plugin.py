@@ -29,6 +29,7 @@ _CONTAINERS = (
         "LinearRecurrentContainer",
         "feeds the last output back through a linear layer",
     ),
+    ("recurrent", "Recurrent", "neurons that feed each other through weights, in one kernel"),
 )
 
 _QUANTIZERS = (

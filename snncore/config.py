@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import inspect
 import operator
-import re
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias
 
-from snncore import registry
+from snncore import docstring, registry
 from snncore.errors import ConfigError
 from snncore.registry import Component
 
@@ -67,6 +66,7 @@ class Info:
 
     component: Component
     doc: str
+    equation: str
     source: str
     parameters: tuple[Parameter, ...]
 
@@ -129,10 +129,9 @@ def info(kind: str, name: str) -> Info:
     """
     target = registry.get(kind, name)
     doc = inspect.getdoc(target) or ""
-    found = re.search(r"^Source:\s*(.+?)(?:\n\s*\n|\n\S+:|\Z)", doc, re.MULTILINE | re.DOTALL)
-    source = " ".join(found[1].split()) if found else ""
+    said = (doc, docstring.equation(doc), docstring.source(doc))
     parameters = tuple(_parameters(target)) if callable(target) else ()
-    return Info(registry.active().find(kind, name), doc, source, parameters)
+    return Info(registry.active().find(kind, name), *said, parameters)
 
 
 def validate(target: Callable[..., Any], params: Mapping[str, Any], label: str) -> dict[str, Any]:
@@ -388,6 +387,8 @@ def _type_text(hint: Any) -> str:
 def _range_text(hint: Any) -> str:
     spec = _numeric(hint)
     bounds: Sequence[Any] = spec[1] if spec else ()
+    if spec is None and _may_be_none(hint):
+        return ", ".join(filter(None, map(_range_text, typing.get_args(hint))))
     if spec is None and typing.get_origin(hint) is Annotated:
         bounds = [b for m in typing.get_args(hint)[1:] for b in (m, *getattr(m, "metadata", ()))]
     texts = [

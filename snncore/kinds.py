@@ -58,7 +58,12 @@ _ALL = (
         _KIT.format("quantizer:QuantizerConformance"),
     ),
     Kind("monitor", "probes of networks", "snncore", _KIT.format("monitor:MonitorConformance")),
-    Kind("format", "decoders of event files", "snn-datasets"),
+    Kind(
+        "format",
+        "decoders of event files",
+        "snn-datasets",
+        _KIT.format("format:FormatConformance"),
+    ),
     Kind("dataset", "datasets", "snn-datasets", _KIT.format("dataset:DatasetConformance")),
     Kind("model", "whole networks", "snn-models"),
     Kind("recipe", "training recipes", "snn-train"),

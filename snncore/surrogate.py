@@ -173,6 +173,7 @@ class Sigmoid(_Scaled):
     Args:
         alpha: steepness a > 0.
         spiking: see :class:`Surrogate`.
+    Shape: any; the output has the shape and dtype of the input.
     Example:
         >>> Sigmoid()(torch.zeros(1)).item()
         1.0
@@ -199,6 +200,7 @@ class ATan(_Scaled):
     Args:
         alpha: steepness a > 0.
         spiking: see :class:`Surrogate`.
+    Shape: any; the output has the shape and dtype of the input.
     Example:
         >>> ATan(2.0).derivative(torch.zeros(1)).item()
         1.0
@@ -226,6 +228,7 @@ class PiecewiseQuadratic(_Scaled):
     Args:
         alpha: height a > 0; the width is 2/a.
         spiking: see :class:`Surrogate`.
+    Shape: any; the output has the shape and dtype of the input.
     Example:
         >>> PiecewiseQuadratic(1.0).derivative(torch.tensor([0.5])).item()
         0.5
@@ -254,6 +257,7 @@ class SoftSign(_Scaled):
     Args:
         alpha: steepness a > 0.
         spiking: see :class:`Surrogate`.
+    Shape: any; the output has the shape and dtype of the input.
     Example:
         >>> SoftSign(2.0).derivative(torch.zeros(1)).item()
         1.0
@@ -281,6 +285,7 @@ class Erf(_Scaled):
     Args:
         alpha: steepness a > 0.
         spiking: see :class:`Surrogate`.
+    Shape: any; the output has the shape and dtype of the input.
     Example:
         >>> round(Erf(2.0).derivative(torch.zeros(1)).item(), 4)
         1.1284
@@ -308,6 +313,7 @@ class Rect(_Scaled):
     Args:
         alpha: height a > 0; the width is 1/a.
         spiking: see :class:`Surrogate`.
+    Shape: any; the output has the shape and dtype of the input.
     Example:
         >>> Rect(1.0).derivative(torch.tensor([0.25, 0.5])).tolist()
         [1.0, 0.0]

@@ -17,10 +17,10 @@ def info(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="As 'neuron'.")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="As 'lif' or 'snn-neurons/lif'.")],
     *,
-    params: Annotated[bool, typer.Option("--params", help="Show the parameters.")] = False,
+    params: Annotated[bool, typer.Option("--params", help="The parameters alone.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show one component: summary, provider, source, docstring and parameters."""
+    """Show one component: summary, provider, equation, source, docstring and parameters."""
     found = config.info(kind, name)
     component = found.component
     if json:
@@ -30,6 +30,7 @@ def info(
                 **asdict(component),
                 "qualified": component.qualified,
                 "doc": found.doc,
+                "equation": found.equation,
                 "source": found.source,
                 "parameters": [asdict(parameter) for parameter in found.parameters],
             }
@@ -41,9 +42,11 @@ def info(
     rows = (
         (component.kind, component.qualified),
         ("summary", component.summary),
+        ("provider", component.provider),
         ("version", component.version),
         ("target", component.target),
         ("aliases", ", ".join(component.aliases)),
+        ("equation", found.equation),
         ("source", found.source),
         *_facts(registry.get(component.kind, component.qualified)),
     )
@@ -51,12 +54,12 @@ def info(
         if value:
             add(facts, (key, value))
     console.print(facts)
-    if params:
-        console.print()
-        console.print(_parameters(found.parameters))
-    elif found.doc:
+    if found.doc and not params:
         console.print()
         console.print(found.doc, markup=False)
+    if found.parameters or params:
+        console.print()
+        console.print(_parameters(found.parameters))
 
 
 def _facts(target: Any) -> Iterator[tuple[str, str]]:

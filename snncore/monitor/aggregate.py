@@ -150,7 +150,10 @@ class _Largest(_Fold):
 class Mean(Aggregate):
     """Mean of what passes, in float64.
 
+    R = 1/(T N) sum over t and n of Y[t, n]  (``over="batch"``)
+
     Args are those of :class:`Aggregate`.
+    Shape: records [N, *] over "time", [*] over "batch", [] over "all".
 
     Example:
         >>> net = nn.Sequential(nn.Identity())
@@ -158,6 +161,9 @@ class Mean(Aggregate):
         ...     y = net(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
         >>> records["0"].tolist()
         [2.0, 3.0]
+
+    Source: SpikingJelly (Science Advances 2023), Fig. 3d, for what is seen; the running form is
+        ours.
     """
 
     def memory(self) -> Memory:
@@ -169,7 +175,12 @@ class Mean(Aggregate):
 class Max(Aggregate):
     """Largest value that passes; NaN once there was one.
 
+    R = max over t and n of Y[t, n]  (``over="batch"``)
+
     Args are those of :class:`Aggregate`.
+    Shape: records [N, *] over "time", [*] over "batch", [] over "all".
+    Source: SpikingJelly (Science Advances 2023), Fig. 3d, for what is seen; the running form is
+        ours.
     """
 
     def memory(self) -> Memory:
@@ -181,7 +192,12 @@ class Max(Aggregate):
 class Count(Aggregate):
     """How many values are not zero: spikes, as int64.
 
+    R = sum over t and n of [Y[t, n] != 0]  (``over="batch"``)
+
     Args are those of :class:`Aggregate`.
+    Shape: records [N, *] over "time", [*] over "batch", [] over "all".
+    Source: SpikingJelly (Science Advances 2023), Fig. 3d, for what is seen; the running form is
+        ours.
     """
 
     def memory(self) -> Memory:
@@ -193,9 +209,10 @@ class Count(Aggregate):
 class Rate(Aggregate):
     """Share of the time steps with a spike (a value other than zero), in [0, 1], as float64.
 
-    rate = 1/(T N) sum over t and n of [S != 0]  (``over="batch"``)
+    R = 1/(T N) sum over t and n of [Y[t, n] != 0]  (``over="batch"``)
 
     Args are those of :class:`Aggregate`.
+    Shape: records [N, *] over "time", [*] over "batch", [] over "all".
     Source: firing rate of SpikingJelly (Science Advances 2023), Fig. 3d.
     """
 
@@ -223,6 +240,8 @@ class _Bins(_Fold):
 class Histogram(Aggregate):
     """How often values fall into bins, ``[bins + 2]``, int64.
 
+    R[k] = number of values Y with low + (k - 1) d <= Y < low + k d,  d = (high - low) / bins
+
     The first count is of values below ``low``, the last of values above ``high`` and of NaN; the
     bins between have equal width and hold their lower edge, the last of them its upper one, too.
     Neurons, time and batch all go into one histogram per layer, whatever ``over`` says.
@@ -232,6 +251,7 @@ class Histogram(Aggregate):
         high: upper edge of the last bin.
         bins: how many.
     Further args are those of :class:`Aggregate`.
+    Shape: records [bins + 2].
     Raises: ValueError unless ``low < high``.
 
     Example:
@@ -240,6 +260,9 @@ class Histogram(Aggregate):
         ...     y = net(torch.tensor([[-1.0, 0.5, 0.5, 2.0]]))
         >>> records["0"].tolist()
         [1, 2, 1, 0]
+
+    Source: SpikingJelly (Science Advances 2023), Fig. 3d, for what is seen; the running form is
+        ours.
     """
 
     low: float = 0.0

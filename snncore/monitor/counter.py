@@ -22,6 +22,9 @@ from snncore.state.checkpointing import in_backward
 class OperationCounter:
     """Counts synaptic operations, MACs, ACs, neuron updates and memory traffic, layer by layer.
 
+    sops = sum over the ones j of an input of zeros and ones of fanout_j, each an accumulate;
+    mac = sum over the elements j of any other input of fanout_j
+
     Hooks tell which layer runs; the operations of torch that it runs are counted by a rule each,
     so matrix products and convolutions in a forward of one's own count as those of layers do. An
     input of zeros and ones alone counts one accumulate for every synapse that a one reaches; any
@@ -33,6 +36,7 @@ class OperationCounter:
         energy: name of a model in :data:`snncore.monitor.MODELS`, for the printed energies.
         operations: further rules, by name of the operation (``"mm"``, ``"mylib::op"``).
         layers: further rules, by layer type; each speaks for all that happens inside its layer.
+    Shape: an :class:`Operations` record by module path.
     Raises: ConfigError for an unknown model; from ``watch`` NotSupported for a network made by
         ``torch.compile``.
 

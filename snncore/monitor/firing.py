@@ -65,10 +65,14 @@ class FiringReport(Report, Mapping[str, FiringRow]):
 class Firing:
     """Firing rate, silent and saturated neurons of every neuron layer, over all that runs.
 
+    r_i = 1/(T N) sum over t and n of [S_i[t, n] != 0];  rate = mean of r_i,
+    silent = share of neurons i with r_i = 0,  saturated = share of those with r_i = 1
+
     Its memory is one count per neuron, however long it watches.
 
     Args:
         paths: pattern or patterns of module paths; every neuron by default.
+    Shape: a :class:`FiringRow` by module path.
     Raises: ConfigError when no module fits.
 
     Example:
@@ -78,6 +82,8 @@ class Firing:
         ...     y = net(torch.tensor([[0.0, 1.0, 1.0], [0.0, 1.0, 0.0]]))
         >>> report[""]
         FiringRow(neurons=3, rate=0.5, silent=0.3333333333333333, saturated=0.3333333333333333)
+
+    Source: firing rate of SpikingJelly (Science Advances 2023), Fig. 3d; the shares are ours.
     """
 
     conformance: ClassVar[dict[str, Any]] = {

@@ -112,7 +112,10 @@ class Monitor:
 class Input(Monitor):
     """What modules take, ``[T, N, *]``.
 
+    R[t] = f(X[t]),  X the input, f the transform, which is the identity by default
+
     Args are those of :class:`Monitor`; ``index`` counts inputs given by position.
+    Shape: records [T, N, *] in either step mode.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(3, 2))
@@ -139,7 +142,10 @@ class Input(Monitor):
 class Output(Monitor):
     """What modules give, ``[T, N, *]``: the spikes of neurons.
 
+    R[t] = f(Y[t]),  Y the output, f the transform, which is the identity by default
+
     Args are those of :class:`Monitor`.
+    Shape: records [T, N, *] in either step mode.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
@@ -166,10 +172,13 @@ class Output(Monitor):
 class GradOutput(Monitor):
     """Gradients of the loss with respect to what modules give, ``[T, N, *]``.
 
-    dL/dY, summed over all that uses Y. The backward pass must run inside the ``with`` block.
+    R[t] = f(dL/dY[t]),  Y the output, f the transform, which is the identity by default
+
+    dL/dY is summed over all that uses Y. The backward pass must run inside the ``with`` block.
     Single steps are joined in the order of time, although backward meets them the other way round.
 
     Args are those of :class:`Monitor`.
+    Shape: records [T, N, *] in either step mode.
     Source: SpikingJelly (Science Advances 2023), Fig. 3d.
     """
 
@@ -191,12 +200,16 @@ class GradOutput(Monitor):
 class GradInput(Monitor):
     """Gradients that modules hand back to their input, ``[T, N, *]``.
 
-    The part of dL/dX that flows through the module, without what flows to X on other ways, as in
-    torch's full backward hooks. The backward pass must run inside the ``with`` block. An input
-    that requires no gradient has none. Where a module uses its input several times and others use
-    it, too, torch may sum these contributions in another order, within rounding.
+    R[t] = f(dY/dX[t]^T dL/dY),  X the input, Y the output, f the transform, which is the identity
+    by default
+
+    That is the part of dL/dX that flows through the module, without what flows to X on other ways,
+    as in torch's full backward hooks. The backward pass must run inside the ``with`` block. An
+    input that requires no gradient has none. Where a module uses its input several times and others
+    use it, too, torch may sum these contributions in another order, within rounding.
 
     Args are those of :class:`Monitor`; ``index`` counts inputs given by position.
+    Shape: records [T, N, *] in either step mode.
     Source: SpikingJelly (Science Advances 2023), Fig. 3d.
     """
 
@@ -220,6 +233,8 @@ class GradInput(Monitor):
 class Attribute(Monitor):
     """An attribute of modules before or after each forward: a state, ``v_seq``, a number.
 
+    R[i] = f(A),  A the attribute at call i, f the transform, which is the identity by default
+
     An attribute has one value per call, so its record is ``[calls, *]``. That is the same in both
     step modes for ``v_seq`` alone, the potential after each time step, ``[T, N, *]``: neurons keep
     it (``store_v_seq``) while they are watched, whatever backend runs them, and not longer.
@@ -229,6 +244,7 @@ class Attribute(Monitor):
         name: of the attribute, as ``"v"``.
         before: take it before the forward instead of after it.
     Further args are those of :class:`Monitor`.
+    Shape: records [calls, *], of ``v_seq`` [T, N, *].
     Raises: ConfigError when a chosen module has no such attribute, or it is no tensor or number.
 
     Source: SpikingJelly (Science Advances 2023), Fig. 3d.

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-_KINDS = ("neuron", "surrogate", "encoder", "quantizer", "dataset")
+_KINDS = ("neuron", "surrogate", "encoder", "layer", "quantizer", "monitor", "format", "dataset")
 
 
 def _run(folder: Path, site: Path | None, *words: str) -> subprocess.CompletedProcess[str]:
@@ -58,7 +58,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def alone(workshop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the three sound plugins are installed."""
+    """Where the sound plugins are installed."""
     site = tmp_path_factory.mktemp("alone")
     _install(workshop, site, *(f"my-{kind}s" for kind in _KINDS))
     return site

@@ -5,19 +5,30 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import pytest
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 
 
 class Toy:
     """A toy.
 
+    It plays.
+
+    y = size x  (``fast``);
+    z <- y
+
     Args:
-        size: its size.
+        size: its size = a number.
     Source: Toy et al.,
         Journal of Toys, 1999.
     """
 
-    def __init__(self, size: Annotated[float, Gt(0)] = 2.5, *, name: str) -> None: ...
+    def __init__(
+        self,
+        size: Annotated[float, Gt(0)] = 2.5,
+        *,
+        name: str,
+        stop: Annotated[int, Ge(1)] | None = None,
+    ) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -53,11 +64,16 @@ def test_page(snn) -> None:
     assert {
         ("neuron", "snn-toys/toy"),
         ("summary", "toy of snn-toys"),
+        ("provider", "snn-toys"),
+        ("equation", "y = size x (fast); z <- y"),
         ("version", "1.0"),
         ("target", "toys:Toy"),
         ("source", "Toy et al., Journal of Toys, 1999."),
     } <= stripped
-    assert "size: its size." in result.output
+    assert "size: its size = a number." in result.output
+    assert ["size", "float", ">", "0", "2.5"] in [
+        line.split() for line in result.output.splitlines()
+    ]
 
 
 def test_parameters(snn) -> None:
@@ -65,6 +81,8 @@ def test_parameters(snn) -> None:
     assert ["parameter", "type", "range", "default"] in found
     assert ["size", "float", ">", "0", "2.5"] in found
     assert ["name", "str", "(required)"] in found
+    assert ["stop", "int", "or", "None", ">=", "1", "None"] in found
+    assert not any("its size" in " ".join(words) for words in found)
 
 
 def test_record_of_a_dataset(snn) -> None:
@@ -75,6 +93,7 @@ def test_json(snn) -> None:
     data = json.loads(snn("info", "neuron", "snn-toys/toy", "--json").stdout)
     assert data["schema"] == 1
     assert data["qualified"] == "snn-toys/toy"
+    assert data["equation"] == "y = size x (fast); z <- y"
     assert data["source"] == "Toy et al., Journal of Toys, 1999."
     assert data["parameters"][0] == {
         "name": "size",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import compileall
+import io
 import keyword
 import re
 import sys
@@ -122,6 +123,18 @@ def _try(kind: str, cls) -> None:
         y.sum().backward()
         assert y.tolist() == [-0.5, -0.5, 0.0, 0.5, 0.5]
         assert x.grad.tolist() == [0.0, 1.0, 1.0, 1.0, 1.0]
+    elif kind == "monitor":
+        # |Y - 2| of each step, with time first.
+        net = torch.nn.Sequential(torch.nn.Identity())
+        with cls(paths="0", level=2.0).watch(net) as records:
+            for y in (1.0, 2.0, 5.0):
+                net(torch.tensor([y]))
+        assert records["0"].tolist() == [[1.0], [0.0], [3.0]]
+    elif kind == "format":
+        data = cls.magic + bytes([9, 0, 0, 0, 0, 0, 0, 0, 3, 0, 4, 0, 1])
+        assert cls().read(io.BytesIO(data), name="a").tolist() == [(9, 3, 4, 1)]
+        with pytest.raises(ValueError, match="a ends within event 0, 12 of 13 bytes are there"):
+            cls().read(io.BytesIO(data[:-1]), name="a")
     else:
         data = cls(samples=6, T=3)
         assert len(data) == 6

@@ -21,7 +21,12 @@ _COMPONENTS = (
     ("neuron", "liaf", "liaf:LIAF", "leaky, gives an activation of its potential"),
     ("neuron", "qif", "qif:QIF", "quadratic integrate-and-fire"),
     ("neuron", "raf", "raf:RAF", "resonate-and-fire, only the potential is reset"),
-    ("neuron", "resonate_and_fire", "resonate_and_fire:ResonateAndFire", "resets both states"),
+    (
+        "neuron",
+        "resonate_and_fire",
+        "resonate_and_fire:ResonateAndFire",
+        "resonate-and-fire, both states are reset",
+    ),
     ("neuron", "ternary_if", "ternary_if:TernaryIF", "integrate-and-fire, spikes -1, 0 and 1"),
     ("neuron", "ternary_lif", "ternary_lif:TernaryLIF", "leaky, spikes -1, 0 and 1"),
     ("neuron", "plif", "plif:PLIF", "leaky integrate-and-fire with learnable time constant"),

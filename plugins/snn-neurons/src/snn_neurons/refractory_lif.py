@@ -19,8 +19,7 @@ class RefractoryLIF(LIF):
     """Leaky integrate-and-fire neuron that is deaf and silent for some steps after a spike.
 
     R = 0:  H = V + (X - (V - V_r)) / tau  (``decay_input``)  or  V - (V - V_r) / tau + X;
-    S = Theta(H - V_th);  V = (1 - S) H + S V_r;  R <- n S
-
+    S = Theta(H - V_th);  V = (1 - S) H + S V_r;  R <- n S;
     R > 0:  S = 0;  V stays where the reset put it;  R <- R - 1
 
     R counts the steps to come in which the neuron rests; it has no gradient.

@@ -8,10 +8,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from snn_neurons.clock import begin
 from snn_neurons.layers.sequence_module import SequenceModule
-from snncore.errors import StateError
 from snncore.state.unroll import Given
-from snncore.step import StepMode, locate
+from snncore.step import StepMode
+
+_PAST = (
+    "{module} has parameters for T = {T} time steps, and step {last} came. Call snncore.reset(net) "
+    "before the next sequence, or build it with a larger T."
+)
 
 
 class CountedModule(SequenceModule):
@@ -41,11 +46,5 @@ class CountedModule(SequenceModule):
 
         Raises: StateError past step T.
         """
-        first = int(t)
-        if first + steps > self.T:
-            raise StateError(
-                f"{locate(self)} has parameters for T = {self.T} time steps, and step "
-                f"{first + steps} came. Call snncore.reset(net) before the next sequence, or build "
-                "it with a larger T."
-            )
+        first = begin(self, t, steps, self.T, past=_PAST)
         return slice(first, first + steps)

@@ -33,7 +33,7 @@ def _example(function: Connection = "add", *, wide: bool = False) -> nn.Module:
 class Residual(nn.Module):
     """Joins the output A of a block and its input S, element by element.
 
-    add: A + S;  and: A S;  iand: (1 - A) S
+    Y = A + S  (add),  A S  (and)  or  (1 - A) S  (iand)
 
     A block that ends in neurons is the identity where A is 0 (add, iand) or 1 (and). It runs in
     the step mode of what it holds.

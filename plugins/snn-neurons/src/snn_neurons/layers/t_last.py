@@ -18,7 +18,7 @@ def _example() -> nn.Module:
 class TLast(MultiStepModule):
     """Runs modules on sequences that have time last, as some data and networks do.
 
-    Its modules see time first, in mode "m".
+    Y[..., t] = M(X)[t],  where the modules M see X[t] = x[..., t]: time first, in mode "m"
 
     Args:
         modules: applied in order.

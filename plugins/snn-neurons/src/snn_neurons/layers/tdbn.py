@@ -73,8 +73,10 @@ class TDBN1d(_ThresholdDependent, BatchNorm1d):
 class TDBN2d(_ThresholdDependent, BatchNorm2d):
     """Threshold-dependent batch normalisation of ``[N, C, H, W]``.
 
-    Equations and parameters as :class:`TDBN1d`.
+    Y = gamma (X - mu) / sqrt(var + eps) + beta, gamma = alpha V_th at the start; mu and var per
+    channel over time, batch and place
 
+    Args: those of :class:`TDBN1d`.
     Shape: [N, C, H, W] in mode "s"; [T, N, C, H, W] in mode "m", statistics over T * N.
     Example:
         >>> TDBN2d(2, alpha=0.5)(torch.ones(3, 2, 4, 4)).abs().max().item()
@@ -90,8 +92,10 @@ class TDBN2d(_ThresholdDependent, BatchNorm2d):
 class TDBN3d(_ThresholdDependent, BatchNorm3d):
     """Threshold-dependent batch normalisation of ``[N, C, D, H, W]``.
 
-    Equations and parameters as :class:`TDBN1d`.
+    Y = gamma (X - mu) / sqrt(var + eps) + beta, gamma = alpha V_th at the start; mu and var per
+    channel over time, batch and place
 
+    Args: those of :class:`TDBN1d`.
     Shape: [N, C, D, H, W] in mode "s"; [T, N, C, D, H, W] in mode "m", statistics over T * N.
     Example:
         >>> TDBN3d(2)(torch.ones(3, 2, 4, 4, 4)).shape

@@ -129,7 +129,7 @@ class SpikingCell(MemoryModule):
         x = inputs[0]
         weights, biases = self._divided(self.weight_hh), self._divided(self.bias_hh)
         joint, apart = Product(weights[0], None), Product(weights[1], biases[1])
-        advance = partial(self._advance, joint, apart)
+        advance = partial(self._cell_step, joint, apart)
         (y,), states, _ = unroll(advance, self._shares_of_input(x), states, self.outputs)
         return (y.to(x.dtype),), states
 
@@ -143,7 +143,7 @@ class SpikingCell(MemoryModule):
         parts = f"input_size={self.input_size}, hidden_size={self.hidden_size}"
         return f"{parts}, bias={self.bias}, step_mode={self.step_mode!r}"
 
-    def _advance(self, joint: Product, apart: Product, *args: Tensor) -> Tensors:
+    def _cell_step(self, joint: Product, apart: Product, *args: Tensor) -> Tensors:
         """From shares of the input and the states: the output and the new states.
 
         Args:

@@ -96,6 +96,9 @@ class SpikingGRUCell(GatedCell):
 class SpikingGRU(GatedStack):
     """Layers of :class:`SpikingGRUCell`.
 
+    h_l[t] = Cell_l(h_(l-1)[t], h_l[t-1]),  h_0 = x,  output h_L;
+    bidirectional: h_l = [Cell_l(h_(l-1)); Cell'_l(h_(l-1) from its end)]
+
     Args:
         input_size: size of the last axis of the input.
         hidden_size: size of the last axis of each layer's h.

@@ -78,6 +78,9 @@ class SpikingRNNCell(SpikingCell):
 class SpikingRNN(SpikingStack):
     """Layers of :class:`SpikingRNNCell`.
 
+    h_l[t] = Cell_l(h_(l-1)[t], h_l[t-1]),  h_0 = x,  output h_L;
+    bidirectional: h_l = [Cell_l(h_(l-1)); Cell'_l(h_(l-1) from its end)]
+
     Args:
         input_size: size of the last axis of the input.
         hidden_size: size of the last axis of each layer's h.
