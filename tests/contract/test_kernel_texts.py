@@ -29,7 +29,8 @@ COLUMNS = cases.columns(equality.WAYS)
 del COLUMNS["store_v_seq"]
 SAMPLE = cases.covering(COLUMNS)
 PLAIN = {name: values[0] for name, values in COLUMNS.items()} | {"variant": "recompute"}
-PLAINS = [PLAIN | {"model": model} for model in COLUMNS["model"]]
+PLAINS = [PLAIN | {"model": model} for model in cases.neurons()]
+LEARNED = [PLAIN | {"model": f"{model}{cases.LEARNED}"} for model in cases.neurons()]
 
 
 def arguments(row):
@@ -56,7 +57,7 @@ def test_the_inner_loops_are_vectorised(row, tmp_path, monkeypatch):
 
 @cpp.compiled
 @pytest.mark.slow
-@pytest.mark.parametrize("row", SAMPLE, ids=cases.title)
+@pytest.mark.parametrize("row", [*LEARNED, *SAMPLE], ids=cases.title)
 def test_all_inner_loops_are_vectorised(row, tmp_path, monkeypatch):
     check_vectorised(row, tmp_path, monkeypatch)
 

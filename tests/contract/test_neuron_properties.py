@@ -11,7 +11,7 @@ import snncore
 
 NEURONS = [component.qualified for component in snncore.components("neuron")]
 every_neuron = pytest.mark.parametrize("name", NEURONS)
-drawn = settings(derandomize=True, deadline=None, max_examples=25, database=None)
+drawn = settings(derandomize=True, deadline=None, max_examples=8, database=None)
 
 shapes = st.lists(st.integers(1, 4), min_size=0, max_size=3).map(tuple)
 dtypes = st.sampled_from([torch.float32, torch.float64, torch.bfloat16, torch.float16])

@@ -7,6 +7,9 @@ import pytest
 from snn_neurons import ILIF, LIAF
 from snncore.testing.neuron import NeuronConformance
 
+# The contract suite runs the kit with the defaults and with soft reset.
+pytestmark = pytest.mark.slow
+
 
 class TestTernaryIF(NeuronConformance):
     component = "snn-neurons/ternary_if"

@@ -5,7 +5,12 @@ The contract suite runs it with their defaults and with soft reset; here are oth
 
 from __future__ import annotations
 
+import pytest
+
 from snncore.testing.neuron import NeuronConformance
+
+# The contract suite runs the kit with the defaults and with soft reset.
+pytestmark = pytest.mark.slow
 
 
 class TestRefractoryLIF(NeuronConformance):

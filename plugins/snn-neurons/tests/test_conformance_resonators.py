@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
 from snncore.testing.neuron import NeuronConformance
+
+# The contract suite runs the kit with the defaults and with soft reset.
+pytestmark = pytest.mark.slow
 
 
 class TestRAF(NeuronConformance):

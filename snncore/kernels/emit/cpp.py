@@ -133,8 +133,8 @@ def product(*, double: bool) -> str:
         "  for (int64_t r = 0; r < rows; r += tile) {",
         "    const int64_t count = rows - r < tile ? rows - r : tile;",
         "    for (int64_t i = r; i < r + count; ++i) {",
-        "      if (bias) std::memcpy(to + i * width, bias, width * sizeof(S));",
-        "      else std::memset(to + i * width, 0, width * sizeof(S));",
+        "      if (bias) __builtin_memcpy(to + i * width, bias, width * sizeof(S));",
+        "      else __builtin_memset(to + i * width, 0, width * sizeof(S));",
         "    }",
         "    snn_product(to + r * width, from + r * size, count, size, width, panels, places);",
         "  }",
@@ -220,7 +220,7 @@ class _Printer:
             f"      S* const {total} = {row if feed.kept else f'{feed.total.name}_row'};",
             "      {",
             *_rows([feed.given], "t", const=True),
-            f"      std::memcpy({total}, {feed.given.name}_t, len * sizeof(S));",
+            f"      __builtin_memcpy({total}, {feed.given.name}_t, len * sizeof(S));",
             f"      const S* const from = {follows} ? {source} + ({before}) * {source}_a + n0 "
             f": {first};",
             f"      if (from) snn_product({total}, from, len / width, width, width, panels, "
@@ -234,7 +234,7 @@ class _Printer:
             return []
         to = f"{run.feed.after.name} + n0"
         return [
-            f"    std::memset({to}, 0, len * sizeof(S));",
+            f"    __builtin_memset({to}, 0, len * sizeof(S));",
             f"    if (T > 0) snn_product({to}, {run.feed.source.name} + n0, len / width, width, "
             "width, panels, places);",
         ]

@@ -4,8 +4,8 @@ typedef __INT64_TYPE__ int64_t;
 typedef __UINT32_TYPE__ uint32_t;
 typedef __UINT64_TYPE__ uint64_t;
 typedef __SIZE_TYPE__ size_t;
-extern "C" void* aligned_alloc(size_t, size_t);
-extern "C" void free(void*);
+extern "C" void* aligned_alloc(size_t, size_t) noexcept;
+extern "C" void free(void*) noexcept;
 #define INFINITY __builtin_inff()
 #define NAN __builtin_nanf("")
 

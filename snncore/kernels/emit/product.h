@@ -50,7 +50,7 @@ SNN_INLINE void snn_add(S* to, const snn_lanes* sums, int64_t columns) {
     return;
   }
   alignas(SNN_BYTES) S part[SNN_PANEL];
-  std::memcpy(part, sums, sizeof(part));
+  __builtin_memcpy(part, sums, sizeof(part));
   for (int64_t c = 0; c < columns; ++c) to[c] += part[c];
 }
 

@@ -139,7 +139,7 @@ def test_spikes_of_float32_are_equal_where_sums_are_exact(name):
     assert_close(found, expected, 2e-6)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     st.integers(0, 5), st.integers(0, 20), st.integers(1, 150), st.sampled_from(WAYS), st.booleans()
 )
