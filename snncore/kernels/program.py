@@ -155,7 +155,8 @@ class Program:
         finals = [empty("f") for _ in states]
         rows = [empty("f", steps) for _ in traces]
         left = [empty(element, count) for count, element in self.left(way, steps)]
-        left += [empty("f", steps)] * fed
+        if fed:
+            left.append(empty("f", steps))
         arrays = {
             "x": xs,
             "start": states,
