@@ -7,7 +7,7 @@ number per neuron (two for means), over ``"time"`` one per neuron and item of th
 
 # Not `from __future__ import annotations`: as in probe.py.
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -79,7 +79,7 @@ _PROBES: dict[str, type[Input | Output | GradInput | GradOutput]] = {
 }
 
 
-class _Fold:
+class _Fold(ABC):
     """The part of a :class:`Memory` that all aggregates share: values come in any order."""
 
     def __init__(self, monitor: Aggregate) -> None:
@@ -111,7 +111,7 @@ class _Fold:
 
     @abstractmethod
     def fold(self, value: Tensor, dims: tuple[int, ...]) -> Tensor:
-        raise NotImplementedError
+        """What is kept of a value."""
 
     def join(self, held: Tensor, new: Tensor) -> Tensor:
         return held + new
