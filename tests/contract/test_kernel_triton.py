@@ -20,6 +20,7 @@ _spec.loader.exec_module(cases)
 triton = cases.load(cases.CORE / "test_triton.py")
 triton.SCRIPT = Path(__file__).with_name("triton_neurons.py")
 triton.cases.MODELS.update(cases.models())
+triton.ROUNDED = cases.Rounded()
 compiler = triton.compiler
 
 COLUMNS = cases.columns(("keep",))

@@ -256,6 +256,8 @@ def train(case, folder):
     if not case.get("finals", True):
         pairs = pairs[: -len(starts)]
         arrays |= {("gfinal", i): None for i in range(len(starts))}
+    # What a step detaches has no gradient; the kernel must leave what comes in for it.
+    pairs = [(value, grad) for value, grad in pairs if value.requires_grad]
     grads = torch.autograd.grad(
         [value for value, _ in pairs], leaves, [grad for _, grad in pairs], allow_unused=True
     )
