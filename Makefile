@@ -38,7 +38,7 @@ $(VENV)/.installed: $(DEPENDS)
 	touch $@
 
 $(VENV)/.tested: $(VENV)/.installed
-	$(PIP) --no-build-isolation -e '.[testing]' pytest-xdist build tensorboard
+	$(PIP) --no-build-isolation -e '.[testing]' -e 'plugins/snn-datasets[testing]' pytest-xdist build tensorboard
 	# The printer of Triton kernels is tested without a GPU; torch's CPU builds bring no Triton.
 	test "$$(uname -s)" != Linux || $(PIP) --no-deps triton
 	touch $@
@@ -60,11 +60,11 @@ test-slow: $(VENV)/.linted  ## what takes longer: real data, wheels, compilers, 
 bench-peers: $(PEERS)/.installed  ## the libraries to compare with, in an environment of their own
 
 $(PEERS)/.installed: VENV = $(PEERS)
-$(PEERS)/.installed: constraints.txt pyproject.toml plugins/snn-neurons/pyproject.toml benchmarks/peers.txt
+$(PEERS)/.installed: constraints.txt pyproject.toml plugins/snn-neurons/pyproject.toml plugins/snn-datasets/pyproject.toml benchmarks/peers.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 	$(PIP) hatchling editables
-	$(PIP) --no-build-isolation -e '.[testing]' -e plugins/snn-neurons
+	$(PIP) --no-build-isolation -e '.[testing]' -e plugins/snn-neurons -e 'plugins/snn-datasets[testing]'
 	$(PIP) --no-deps -r benchmarks/peers.txt
 	$(BIN)/python benchmarks/peers.py
 	touch $@
