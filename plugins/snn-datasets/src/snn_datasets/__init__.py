@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from snn_datasets.errors import FormatError as FormatError
     from snn_datasets.errors import MissingData as MissingData
     from snn_datasets.errors import MissingExtra as MissingExtra
+    from snn_datasets.event_dataset import EventDataset as EventDataset
     from snn_datasets.events import EVENT as EVENT
     from snn_datasets.events import Format as Format
     from snn_datasets.events import make_events as make_events
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from snn_datasets.recording import read_events as read_events
     from snn_datasets.recording import sensor_size as sensor_size
     from snn_datasets.recording import write_events as write_events
+    from snn_datasets.recordings import Recordings as Recordings
     from snn_datasets.slicing import frames as frames
 
 _HOME = {
@@ -37,6 +39,7 @@ _HOME = {
     "FormatError": "errors",
     "MissingData": "errors",
     "MissingExtra": "errors",
+    "EventDataset": "event_dataset",
     "EVENT": "events",
     "Format": "events",
     "make_events": "events",
@@ -49,6 +52,7 @@ _HOME = {
     "read_events": "recording",
     "sensor_size": "recording",
     "write_events": "recording",
+    "Recordings": "recordings",
     "frames": "slicing",
 }
 

@@ -34,9 +34,9 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, Any]], ABC):
     :meth:`generator` alone, a function of (seed, epoch, index): workers, their number and the
     order of access change nothing.
 
-    A subclass repeats the parameters below in its constructor, narrows ``protocol`` to a Literal,
-    stores its own parameters under their names, calls this constructor (which checks all of them
-    against the signature), and sets ``targets``. It defines :meth:`load`.
+    A subclass repeats the parameters below in its constructor, narrows ``split`` and ``protocol``
+    to Literals, stores its own parameters under their names, calls this constructor (which checks
+    all of them against the signature), and sets ``targets``. It defines :meth:`load`.
 
     Args:
         root: folder of the files; ``SNN_DATA/<name>`` or the user's data folder if not given.
@@ -65,7 +65,7 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, Any]], ABC):
         self,
         root: Root = None,
         *,
-        split: Split = "train",
+        split: str = "train",
         protocol: str = "official",
         transform: Transform = None,
         target_transform: Transform = None,
@@ -73,7 +73,7 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, Any]], ABC):
         seed: Seed = 0,
     ) -> None:
         self.root = None if root is None else str(root)
-        self.split: Split = split
+        self.split: str = split
         self.protocol: str = protocol
         self.transform = transform
         self.target_transform = target_transform

@@ -1,4 +1,4 @@
-"""Members of a zip file, read in place."""
+"""Files within an archive, read in place, or within a folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import weakref
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,6 +16,55 @@ from snn_datasets.errors import FormatError
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _SIGNATURE = b"PK\x03\x04"
+
+
+class Members(Protocol):
+    """Files that belong together, by position; cheap to pickle, safe to read from any process."""
+
+    @property
+    def path(self) -> Path:
+        """The archive or folder."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each file within it, with ``/`` between folders."""
+        ...
+
+    def read(self, index: int) -> bytes:
+        """The bytes of one file. Raises: FormatError if it is damaged."""
+        ...
+
+
+def open_members(path: Path, *, suffix: str = "") -> Members:
+    """The files of a folder or archive whose names end in ``suffix``.
+
+    Raises: FormatError if the archive is none that can be read.
+    """
+    return FolderMembers(path, suffix=suffix) if path.is_dir() else ZipMembers(path, suffix=suffix)
+
+
+class FolderMembers:
+    """The files below a folder, in the order of their names.
+
+    Args:
+        path: the folder.
+        suffix: only files whose names end so.
+    """
+
+    def __init__(self, path: Path, *, suffix: str = "") -> None:
+        self.path = path
+        self.names = tuple(
+            sorted(
+                file.relative_to(path).as_posix()
+                for file in path.rglob(f"*{suffix}")
+                if file.is_file()
+            )
+        )
+
+    def read(self, index: int) -> bytes:
+        """The bytes of one file."""
+        return (self.path / self.names[index]).read_bytes()
 
 
 class ZipMembers:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
-import numpy as np
-import torch
 from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 
-from snn_datasets.bin40 import Bin40
-from snn_datasets.dataset import Dataset, Root, Seed, Split, Transform
-from snn_datasets.errors import FormatError
+from snn_datasets.dataset import Root, Seed, Transform
+from snn_datasets.event_dataset import Augment, EventDataset, Integrate
 from snn_datasets.manifest import Info
-from snn_datasets.members import ZipMembers
-from snn_datasets.place import notice, obtain
-from snn_datasets.slicing import By, frames
+from snn_datasets.place import notice
+from snn_datasets.recordings import Recordings
+from snn_datasets.slicing import By
 
-_SIZE = (34, 34)
 _MEMBER = re.compile(r"(?:^|/)([0-9])/([0-9]+)\.bin$")
 
 
-class NMNIST(Dataset):
+class NMNIST(EventDataset):
     """MNIST digits seen by an event camera that makes three small moves, about 0.3 s, 34x34 pixels.
 
     ``Train.zip`` and ``Test.zip`` are read in place. Items are in the order of MNIST (by the
@@ -42,8 +37,8 @@ class NMNIST(Dataset):
         transform, target_transform: applied to x and y.
         download: fetch missing files, verified and resumed.
         seed: of the random shift.
-        T: number of frames.
-        by: what the frames share evenly, events ("count") or time ("time").
+        T, by, duration_us, integrate, augment: as for all datasets of events
+            (:class:`snn_datasets.EventDataset`).
         shift: in the train split, recordings are moved by a random whole number of pixels from
             -shift to shift in x and in y; events that leave the sensor are dropped.
 
@@ -61,25 +56,27 @@ class NMNIST(Dataset):
     Source: G. Orchard et al., Frontiers in Neuroscience 9:437, 2015.
     """
 
-    temporal: ClassVar[bool] = True
     info: ClassVar[Info] = Info.load("n_mnist")
+    sensor: ClassVar[tuple[int, int]] = (34, 34)
+    format: ClassVar[str] = "snn-datasets/bin40"
 
     def __init__(
         self,
         root: Root = None,
         *,
-        split: Split = "train",
-        protocol: Literal["official"] = "official",
+        split: str = "train",
+        protocol: str | None = None,
         transform: Transform = None,
         target_transform: Transform = None,
         download: bool = False,
         seed: Seed = 0,
-        T: Annotated[int, Gt(0)] = 10,
+        T: Annotated[int, Gt(0)] | None = None,
         by: By = "count",
+        duration_us: Annotated[int, Gt(0)] | None = None,
+        integrate: Integrate = None,
+        augment: Augment = None,
         shift: Annotated[int, Ge(0)] = 0,
     ) -> None:
-        self.T = T
-        self.by: By = by
         self.shift = shift
         super().__init__(
             root,
@@ -89,45 +86,42 @@ class NMNIST(Dataset):
             target_transform=target_transform,
             download=download,
             seed=seed,
+            T=T,
+            by=by,
+            duration_us=duration_us,
+            integrate=integrate,
+            augment=augment,
         )
-        file = "Train.zip" if split == "train" else "Test.zip"
-        (path,) = obtain(self.info, [file], [self.folder], download=download)
-        self._members = ZipMembers(path, suffix=".bin")
-        found = [_MEMBER.search(name) for name in self._members.names]
-        keys = sorted(
-            (int(match[2]), int(match[1]), place) for place, match in enumerate(found) if match
-        )
-        if not keys:
-            raise FormatError(
-                f"{path} holds no recordings; expected are members named "
-                f"{split.title()}/<digit>/<number>.bin"
-            )
-        official = self.info.samples[split]
-        if len(keys) != official:
-            notice(path, f"it holds {len(keys)} recordings, the official one {official}")
-        self._places = np.array([place for _, _, place in keys], np.int64)
-        self.targets = np.array([digit for _, digit, _ in keys], np.int64)
+
+    def find(self) -> Recordings:
         self.classes = tuple(str(digit) for digit in range(10))
-        self.sample_shape = (self.T, 2, _SIZE[1], _SIZE[0])
+        title = self.split.title()
+        members = self.open(f"{title}.zip", suffix=".bin")
+        found = Recordings.find(
+            [members], _labelled, expected=f"members named {title}/<digit>/<number>.bin"
+        )
+        official = self.info.samples[self.split]
+        if len(found) != official:
+            notice(members.path, f"it holds {len(found)} recordings, the official one {official}")
+        return found
 
-    def events(self, index: int) -> NDArray[Any]:
-        """The recording of item ``index`` as it is in the file, not shifted."""
-        place = int(self._places[self._position(index)])
-        name = f"{self._members.path}, member {self._members.names[place]}"
-        return Bin40().read(io.BytesIO(self._members.read(place)), name=name)
-
-    def load(self, index: int) -> torch.Tensor:
-        events = self.events(index)
+    def vary(self, events: NDArray[Any], index: int) -> NDArray[Any]:
         if self.shift and self.split == "train":
             dx, dy = self.generator(index).integers(-self.shift, self.shift, 2, endpoint=True)
             events = _moved(events, int(dx), int(dy))
-        return torch.from_numpy(frames(events, size=_SIZE, T=self.T, by=self.by))
+        return super().vary(events, index)
+
+
+def _labelled(name: str) -> tuple[tuple[int, int], int] | None:
+    """By the number of the image in MNIST, which the file name holds."""
+    match = _MEMBER.search(name)
+    return None if match is None else ((int(match[2]), int(match[1])), int(match[1]))
 
 
 def _moved(events: NDArray[Any], dx: int, dy: int) -> NDArray[Any]:
     moved = events.copy()
     moved["x"] += dx
     moved["y"] += dy
-    width, height = _SIZE
+    width, height = NMNIST.sensor
     x, y = moved["x"], moved["y"]
     return moved[(x >= 0) & (x < width) & (y >= 0) & (y < height)]

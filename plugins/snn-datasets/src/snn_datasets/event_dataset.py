@@ -1,0 +1,163 @@
+"""What every dataset of recorded events is."""
+
+from __future__ import annotations
+
+import io
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, TypeAlias
+
+import numpy as np
+import torch
+from annotated_types import Gt
+from numpy.typing import NDArray
+
+import snncore
+from snn_datasets.dataset import Dataset, Root, Seed, Transform
+from snn_datasets.members import Members, open_members
+from snn_datasets.place import obtain
+from snn_datasets.recordings import Recordings
+from snn_datasets.slicing import By, frames
+from snncore.errors import ConfigError
+from snncore.registry import label
+
+_FRAMES = 10
+Integrate: TypeAlias = Callable[[NDArray[Any], tuple[int, int]], NDArray[Any]] | None
+"""``(events, (width, height)) -> [T, P, H, W]``, instead of frames by count or time."""
+Augment: TypeAlias = (
+    Callable[[NDArray[Any], np.random.Generator, tuple[int, int]], NDArray[Any]] | None
+)
+"""``(events, generator, (width, height)) -> events``, before they are cut into frames."""
+
+
+class EventDataset(Dataset):
+    """Base of datasets of recorded events, which are cut into frames when an item is asked for.
+
+    A subclass says ``info``, ``sensor``, ``splits``, ``protocols`` and ``format``, and defines
+    :meth:`find`, which lists the recordings of a split without decoding any. Where a file of a
+    recording needs more than its format, it overrides :meth:`decode`. One that has parameters of
+    its own repeats those below, stores its own, and calls this constructor.
+
+    Args:
+        root: folder of the files; ``SNN_DATA/<name>`` or the user's data folder if not given.
+        split: one of ``splits``.
+        protocol: one of ``protocols``, the ways of dividing train from test.
+        transform, target_transform: applied to x and y.
+        download: fetch missing files, verified and resumed.
+        seed: of all randomness of the items.
+        T: number of frames; 10 if neither this nor ``duration_us`` is given.
+        by: what the ``T`` frames share evenly, events ("count") or time ("time").
+        duration_us: microseconds per frame; items then differ in length.
+        integrate: makes ``x`` of the events in another way.
+        augment: changes the events before, with random numbers of :meth:`generator` alone.
+
+    Attributes:
+        recordings: what :meth:`find` listed.
+        sample_shape: ``(T, P, H, W)``; -1 for a T that differs between items.
+
+    Shape: x ``[T, P, H, W]``, float32 event counts unless ``integrate`` gives others.
+
+    Raises:
+        ConfigError: for a parameter of wrong type, choice or range.
+        MissingData: a file is missing and ``download`` is false.
+        FormatError: a file is damaged.
+    """
+
+    temporal: ClassVar[bool] = True
+    sensor: ClassVar[tuple[int, int]]
+    """(width, height) in pixels."""
+    polarities: ClassVar[int] = 2
+    splits: ClassVar[tuple[str, ...]] = ("train", "test")
+    protocols: ClassVar[tuple[str, ...]] = ("official",)
+    format: ClassVar[str]
+    """Qualified name of the format of the files."""
+    recordings: Recordings
+
+    def __init__(
+        self,
+        root: Root = None,
+        *,
+        split: str = "train",
+        protocol: str | None = None,
+        transform: Transform = None,
+        target_transform: Transform = None,
+        download: bool = False,
+        seed: Seed = 0,
+        T: Annotated[int, Gt(0)] | None = None,
+        by: By = "count",
+        duration_us: Annotated[int, Gt(0)] | None = None,
+        integrate: Integrate = None,
+        augment: Augment = None,
+    ) -> None:
+        self.T = _FRAMES if T is None and duration_us is None else T
+        self.by: By = by
+        self.duration_us = duration_us
+        self.integrate = integrate
+        self.augment = augment
+        super().__init__(
+            root,
+            split=split,
+            protocol=self.protocols[0] if protocol is None else protocol,
+            transform=transform,
+            target_transform=target_transform,
+            download=download,
+            seed=seed,
+        )
+        self._check_choices()
+        self.recordings = self.find()
+        self.targets = self.recordings.targets
+        self.sample_shape = self._shape()
+
+    @abstractmethod
+    def find(self) -> Recordings:
+        """The recordings of ``self.split`` under ``self.protocol``; sets ``classes`` as well."""
+
+    def decode(self, index: int) -> NDArray[Any]:
+        """The events of item ``index`` (0 <= index < len) from its published file."""
+        decoder = snncore.build("format", self.format)
+        return decoder.read(
+            io.BytesIO(self.recordings.read(index)), name=self.recordings.name(index)
+        )
+
+    def events(self, index: int) -> NDArray[Any]:
+        """The recording of item ``index`` as it was published, not augmented."""
+        return self.decode(self._position(index))
+
+    def vary(self, events: NDArray[Any], index: int) -> NDArray[Any]:
+        """The events as they are in this epoch, with random numbers of :meth:`generator` alone."""
+        if self.augment is None:
+            return events
+        return self.augment(events, self.generator(index), self.sensor)
+
+    def load(self, index: int) -> torch.Tensor:
+        events = self.vary(self.events(index), index)
+        if self.integrate is not None:
+            return torch.from_numpy(self.integrate(events, self.sensor))
+        made = frames(events, size=self.sensor, T=self.T, by=self.by, duration_us=self.duration_us)
+        return torch.from_numpy(made[:, : self.polarities])
+
+    def open(self, file: str, *, suffix: str = "") -> Members:
+        """An archive of the manifest, or the folder that it was unpacked into.
+
+        Raises: MissingData if there is neither and ``download`` is false.
+        """
+        unpacked = self.folder / file.partition(".")[0]
+        if unpacked.is_dir():
+            return open_members(unpacked, suffix=suffix)
+        (path,) = obtain(self.info, [file], [self.folder], download=self.download)
+        return open_members(path, suffix=suffix)
+
+    def _check_choices(self) -> None:
+        for name, value, choices in (
+            ("split", self.split, self.splits),
+            ("protocol", self.protocol, self.protocols),
+        ):
+            if value not in choices:
+                raise ConfigError(
+                    f"dataset {label(self)}: {name}: input should be "
+                    f"{' or '.join(map(repr, choices))}, got {value!r}"
+                )
+
+    def _shape(self) -> tuple[int, ...]:
+        width, height = self.sensor
+        return (-1 if self.T is None else self.T, self.polarities, height, width)
