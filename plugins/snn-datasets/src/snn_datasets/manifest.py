@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
+
+Access: TypeAlias = Literal["auto", "manual"]
+"""Whether a program may fetch a file, or a person must (a form, a licence page, a login)."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,11 @@ class Archive:
         urls: mirrors, tried in this order.
         bytes: exact size, where it is known.
         md5, sha256: checksums in hexadecimal digits, where known.
+        access: "auto" if a program may fetch it, "manual" if a person must.
+        page: where a person finds it, if that is not the home page of the dataset.
+        note: what else to know before it is fetched.
+
+    Raises: ValueError for another ``access``.
     """
 
     file: str
@@ -25,6 +33,15 @@ class Archive:
     bytes: int | None = None
     md5: str | None = None
     sha256: str | None = None
+    access: Access = "auto"
+    page: str | None = None
+    note: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.access not in get_args(Access):
+            raise ValueError(
+                f"archive {self.file}: access must be 'auto' or 'manual', got {self.access!r}"
+            )
 
 
 @dataclass(frozen=True)
@@ -38,6 +55,12 @@ class Info:
         size: bytes of all archives, for people.
         samples: items of each split.
         archives: files to get; empty for data that comes with a package.
+        sensor: (width, height) in pixels; (channels, 1) for sound.
+        classes: how many there are.
+        formats: what the files are, as components of the kind ``format``.
+        counts: items of each split by other readings of the data than that of ``samples``.
+        quirks: what surprises in the data, a sentence each.
+        manual: what a person does to get what no program may fetch.
     """
 
     name: str
@@ -48,6 +71,17 @@ class Info:
     size: str
     samples: Mapping[str, int]
     archives: tuple[Archive, ...] = ()
+    sensor: tuple[int, int] | None = None
+    classes: int | None = None
+    formats: tuple[str, ...] = ()
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    quirks: tuple[str, ...] = ()
+    manual: str | None = None
+
+    @property
+    def access(self) -> Access:
+        """ "manual" if a person must fetch any of the archives."""
+        return "manual" if any(a.access == "manual" for a in self.archives) else "auto"
 
     @classmethod
     def load(cls, name: str) -> Info:
@@ -63,6 +97,9 @@ class Info:
             Archive(**{**row, "urls": tuple(row.get("urls", ()))})
             for row in table.pop("archives", ())
         )
+        for key in ("sensor", "formats", "quirks"):
+            if key in table:
+                table[key] = tuple(table[key])
         return cls(name=name, archives=archives, **table)
 
     def archive(self, file: str) -> Archive:
