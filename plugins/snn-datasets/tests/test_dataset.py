@@ -130,4 +130,4 @@ def test_what_a_dataset_is_can_be_read() -> None:
     assert Digits.info.licence == "CC BY 4.0"
     names = [parameter.name for parameter in snncore.info("dataset", "n_mnist").parameters]
     assert names[:3] == ["root", "split", "protocol"]
-    assert names[-3:] == ["T", "by", "shift"]
+    assert names[-3:] == ["integrate", "augment", "shift"]
