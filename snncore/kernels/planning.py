@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from snncore.kernels.backends import Plan, choose, preferred
 from snncore.kernels.compiled import CompiledKernel
 from snncore.kernels.emit.slots import dtype_of
+from snncore.kernels.explanation import Loop
 from snncore.kernels.ir import Node
-from snncore.kernels.program import AGAIN, KEEP, MARKS
+from snncore.kernels.program import AGAIN, KEEP, MARKS, Way
 from snncore.registry import label
 from snncore.state.memory import MemoryModule
 from snncore.state.pure import step_inputs
@@ -52,6 +53,7 @@ class MemoryPlan:
         return "\n".join(map(_sentence, self.layers))
 
 
+_FED_BACK = Way(KEEP, "the input with what is fed back is kept anyhow")
 _SAYS = {
     KEEP: "these are saved",
     AGAIN: "nothing is saved, they are computed again",
@@ -78,16 +80,28 @@ def plan(net: nn.Module, x: Tensor | tuple[Tensor, ...]) -> MemoryPlan:
         x: an input as the network takes it, in its current step mode.
     """
     shapes = step_inputs(net, x)
-    first = x if isinstance(x, Tensor) else x[0]
+    steps = (x if isinstance(x, Tensor) else x[0]).shape[0]
+    modules = {path: module for path, module in memory_modules(net) if path in shapes}
+    fed = {
+        f"{path}.sub_module".lstrip(".")
+        for path, module in modules.items()
+        if isinstance(module, Loop) and module.looped(shapes[path][0]) is None
+    }
     rows = [
-        _row(path, module, shapes[path][0], first.shape[0] if module.step_mode == "m" else 1)
-        for path, module in memory_modules(net)
-        if path in shapes and hasattr(module, "backend")
+        _row(
+            path,
+            module,
+            shapes[path][0],
+            steps if module.step_mode == "m" or path in fed else 1,
+            _FED_BACK if path in fed else None,
+        )
+        for path, module in modules.items()
+        if hasattr(module, "backend")
     ]
     return MemoryPlan(tuple(rows))
 
 
-def _row(path: str, module: MemoryModule, x: Given, steps: int) -> LayerPlan:
+def _row(path: str, module: MemoryModule, x: Given, steps: int, way: Way | None) -> LayerPlan:
     named: str | None = getattr(module, "backend", None)
     asked = Plan.of(module, x)
     choice = choose(asked, preferred(named))
@@ -96,7 +110,7 @@ def _row(path: str, module: MemoryModule, x: Given, steps: int) -> LayerPlan:
         why = "autograd keeps what each of its operations asks for"
         return LayerPlan(path, label(module), choice.name, (), 0, 0, KEEP, why)
     program = kernel.program(x.shape, arithmetic(x.dtype))
-    way = kernel.target.way(steps, x.shape.numel())
+    way = way or kernel.target.way(steps, x.shape.numel())
 
     def size(name: str) -> float:
         left = program.left(name, steps)

@@ -169,7 +169,7 @@ class _Fed(_Recurrent):
         """All steps, in one kernel where that is possible."""
         (x,), (last,) = inputs, states
         if self.looped(one_step(x)) is not None:
-            return super().sequence(inputs, states)
+            return self._loop(inputs, states)
         # Compiled only here, as nothing else needs it.
         from snncore.kernels.product import linear
 
@@ -177,6 +177,10 @@ class _Fed(_Recurrent):
         y = cast("FusedModule", self.sub_module).fed_back(drive, self.feedback(), last)
         # A state that is a view would keep the whole sequence.
         return (y.to(x.dtype),), (y[-1].clone() if len(y) else last,)
+
+    def _loop(self, inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
+        """All steps, one after the other."""
+        return super().sequence(inputs, states)
 
 
 class Recurrent(_Fed):
@@ -243,11 +247,8 @@ class Recurrent(_Fed):
         y, last = self._recur(self._drive(x), last)
         return y.to(x.dtype), last
 
-    def sequence(self, inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
-        """All steps, in one kernel where that is possible."""
+    def _loop(self, inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
         (x,) = inputs
-        if self.looped(one_step(x)) is None:
-            return super().sequence(inputs, states)
         drive = self._drive(x)
         if not len(x):
             return (drive.to(x.dtype),), states

@@ -65,6 +65,18 @@ def test_the_way_is_chosen_by_length():
     assert found(1024, (1 << 14) + 1) == ("marks", 4 / 16)
 
 
+@compiled
+def test_a_neuron_that_is_fed_back_runs_over_all_steps():
+    net = nn.Sequential(snn.layers.Recurrent(Leaky(), 3, 4))
+    snn.set_step_mode(net, "m")
+    (row,) = plan(net, torch.rand(40, 2, 3)).layers
+    assert (row.path, row.way) == ("0.sub_module", "keep")
+    assert row.saved_bytes == 4
+    snn.set_step_mode(net, "s")
+    (row,) = plan(net, torch.rand(2, 3)).layers
+    assert row.way == "again"
+
+
 def test_use_backend_holds_inside_its_block():
     net = Leaky()
     with use_backend("eager"):
