@@ -75,23 +75,27 @@ def job(layer: Layer, mode: str, x: Tensor, grad: Tensor) -> Call:
     return both
 
 
-def rounds(calls: Mapping[str, Call], x: Tensor, effort: Effort) -> dict[str, float]:
-    """Median milliseconds of every call and of a copy of ``x``, taken in turns (A B C A B C)."""
-    target = torch.empty_like(x)
-    every: dict[str, Call] = {**calls, COPY: lambda: target.copy_(x)}
+def turns(calls: Mapping[str, Call], effort: Effort) -> dict[str, float]:
+    """Median milliseconds of every call, taken in turns (A B C A B C)."""
     # The first round captures, compiles, and grows the heap.
-    for call in every.values():
+    for call in calls.values():
         call()
-    taken: dict[str, list[float]] = {name: [] for name in every}
+    taken: dict[str, list[float]] = {name: [] for name in calls}
     end = time.perf_counter() + effort.seconds
     for turn in range(effort.repeats):
         if turn >= FEWEST and time.perf_counter() > end:
             break
-        for name, call in every.items():
+        for name, call in calls.items():
             begun = effort.clock()
             call()
             taken[name].append((effort.clock() - begun) * 1e3)
     return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def rounds(calls: Mapping[str, Call], x: Tensor, effort: Effort) -> dict[str, float]:
+    """Median milliseconds of every call and of a copy of ``x``, taken in turns."""
+    target = torch.empty_like(x)
+    return turns({**calls, COPY: lambda: target.copy_(x)}, effort)
 
 
 def compare(
