@@ -22,6 +22,10 @@ class ConfigError(SnnError, ValueError):
     """Parameters do not fit the constructor of a component."""
 
 
+class GraphError(SnnError, ValueError):
+    """Nodes that make no graph, or a network of which no graph can be made."""
+
+
 class BackendError(SnnError, RuntimeError):
     """A kernel backend named explicitly cannot do what was asked."""
 

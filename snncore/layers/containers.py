@@ -78,7 +78,7 @@ class MultiStepContainer(MultiStepModule, nn.Sequential):
         return multi_step_forward(input, super().forward)
 
 
-class _Recurrent(MemoryModule):
+class RecurrentContainer(MemoryModule):
     """A module whose last output ``y`` is part of its next input; its inside runs step by step.
 
     The inside may be stateful itself; its state is then stepped with this module's.
@@ -109,7 +109,7 @@ class _Recurrent(MemoryModule):
         return inputs[0].shape, inputs[0].dtype
 
 
-class ElementWiseRecurrentContainer(_Recurrent):
+class ElementWiseRecurrentContainer(RecurrentContainer):
     """Feeds the last output back through an element-wise function.
 
     y[t] = M(f(x[t], y[t-1])),  y[-1] = 0
@@ -141,7 +141,7 @@ class ElementWiseRecurrentContainer(_Recurrent):
         return self.function(x, y)
 
 
-class _Fed(_Recurrent):
+class _Fed(RecurrentContainer):
     """One that feeds back through a matrix: neurons inside run in one kernel over all steps."""
 
     def forward_weights(self) -> tuple[Tensor, Tensor | None]:

@@ -35,7 +35,14 @@ def test_files_are_short():
 
 
 # Lines of what may grow by itself; kits and templates are lent to others and not counted.
-ROOMS = {"kernels": 7500, "monitor": 2400, "quantize": 1900, "testing": None, "scaffold": None}
+ROOMS = {
+    "graph": 2500,
+    "kernels": 7500,
+    "monitor": 2400,
+    "quantize": 1900,
+    "testing": None,
+    "scaffold": None,
+}
 
 
 def test_the_core_is_small():
