@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from snncore.graph.passes import fold_batch_norm as fold_batch_norm
     from snncore.graph.passes import rewrite as rewrite
     from snncore.graph.passes import run_passes as run_passes
+    from snncore.graph.report import Finding as Finding
+    from snncore.graph.report import Report as Report
+    from snncore.graph.report import Table as Table
     from snncore.graph.tracing import trace as trace
 
 _HOME = {
@@ -36,6 +39,9 @@ _HOME = {
     "fold_batch_norm": "passes",
     "rewrite": "passes",
     "run_passes": "passes",
+    "Finding": "report",
+    "Report": "report",
+    "Table": "report",
     "trace": "tracing",
 }
 
