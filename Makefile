@@ -79,6 +79,7 @@ bench: $(PEERS)/.installed  ## speed and memory beside other libraries, a quarte
 	$(PEERS)/bin/python benchmarks/recurrent.py --seconds 8 $(BENCH)
 	$(PEERS)/bin/python benchmarks/compile_cost.py $(BENCH)
 	$(PEERS)/bin/python benchmarks/saving.py --seconds 2 $(BENCH)
+	OMP_NUM_THREADS=1 $(PEERS)/bin/python benchmarks/datasets.py --seconds 4 $(BENCH)
 
 gpu-check: $(GPU)/.installed  ## on a CUDA device: test kernels, then time them (docs/benchmarks/gpu.md)
 	$(STRICT) $(GPU)/bin/python benchmarks/gpu.py --write $(BENCH)

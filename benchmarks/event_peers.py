@@ -48,9 +48,7 @@ def spikingjelly_frames(
     columns = {name: np.ascontiguousarray(events[name]) for name in "txyp"}
     width, height = size
     if duration_us is not None:
-        return lambda: utils.integrate_events_by_fixed_duration(
-            columns, duration_us, height, width
-        )
+        return lambda: utils.integrate_events_by_fixed_duration(columns, duration_us, height, width)
     split = "number" if by == "count" else "time"
     return lambda: utils.integrate_events_by_fixed_frames_number(columns, split, T, height, width)
 
@@ -73,9 +71,33 @@ def tonic_frames(
     return lambda: convert(own)
 
 
-def tonic_decoder(kind: str, path: Path, size: tuple[int, int]) -> Callable[[], Any] | None:
-    """How this library reads a file; None where it does not."""
-    if kind == "bin40":
-        io = importlib.import_module("tonic.io")
-        return lambda: io.read_mnist_file(str(path), dtype=io.events_struct)
-    return None
+def tonic_decoder(kind: str, path: Path) -> Callable[[], Any] | None:
+    """How tonic reads a file; None where it does not."""
+    if kind != "bin40":
+        return None
+    io = importlib.import_module("tonic.io")
+    return lambda: io.read_mnist_file(str(path), dtype=io.events_struct)
+
+
+def tonic_cache(
+    items: list[tuple[Events, int]], size: tuple[int, int], folder: Path
+) -> Callable[[int], Frames]:
+    """Frames of T = 10 by count, as tonic keeps them on disk."""
+    tonic = importlib.import_module("tonic")
+    made = [(tonic_frames(events, size, 10, "count", None)(), label) for events, label in items]
+    cached = tonic.DiskCachedDataset(made, cache_path=str(folder))
+    for i in range(len(items)):
+        cached[i]
+    return lambda i: cached[i][0]
+
+
+def spikingjelly_cache(
+    items: list[Events], size: tuple[int, int], folder: Path
+) -> Callable[[int], Frames]:
+    """Frames of T = 10 by count, as SpikingJelly keeps and loads them."""
+    utils = spikingjelly()
+    folder.mkdir()
+    for i, events in enumerate(items):
+        frames = spikingjelly_frames(events, size, 10, "count", None)()
+        utils.np_savez(folder / f"{i}.npz", frames=frames)
+    return lambda i: utils.load_npz_frames(folder / f"{i}.npz")

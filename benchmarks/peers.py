@@ -211,7 +211,8 @@ def failures(names: Sequence[str]) -> dict[str, str]:
 def versions() -> list[str]:
     """Name and version of each library that is installed."""
     found = []
-    for name in ("torch", "snncore", "snn-neurons", *MODULES):
+    ours = ("snncore", "snn-neurons", "snn-datasets")
+    for name in ("torch", "numba", *ours, *MODULES, "tonic"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             found.append(f"{name} {metadata.version(name)}")
     return found
