@@ -26,12 +26,20 @@ class GraphError(SnnError, ValueError):
     """Nodes that make no graph, or a network of which no graph can be made."""
 
 
+class ChipError(SnnError, ValueError):
+    """A network that a chip cannot run, or a file that is no network of it."""
+
+
 class BackendError(SnnError, RuntimeError):
     """A kernel backend named explicitly cannot do what was asked."""
 
 
 class NotSupported(SnnError, RuntimeError):
     """A combination that the platform refuses rather than half does."""
+
+
+class ToolchainMissing(NotSupported):
+    """The vendor's software for a chip is not there."""
 
 
 class ComponentError(SnnError, LookupError):

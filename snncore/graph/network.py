@@ -66,9 +66,9 @@ class GraphNetwork(MemoryModule):
         self.outputs = len(graph.outputs)  # type: ignore[misc]
         if self._previous:
             self.inner_step_mode = "s"  # type: ignore[misc]
-        self._planted = self._plant()
+        self.paths = self._plant()
         self.step_mode = step_mode
-        for path in self._planted.values():
+        for path in self.paths.values():
             module = self.get_submodule(path)
             if isinstance(module, MemoryModule):
                 module.step_mode = "s" if self._previous else step_mode
@@ -115,7 +115,7 @@ class GraphNetwork(MemoryModule):
             if isinstance(node.op, (Input, Previous)):
                 continue
             given = [values[name] for name in node.inputs]
-            path = self._planted.get(node.name)
+            path = self.paths.get(node.name)
             module: Callable[..., Any] = node.op.run if path is None else self.get_submodule(path)
             whole = isinstance(module, MemoryModule) or isinstance(node.op, Output)
             values[node.name] = module(*given) if whole else stateless(module, *given)

@@ -36,6 +36,7 @@ def test_files_are_short():
 
 # Lines of what may grow by itself; kits and templates are lent to others and not counted.
 ROOMS = {
+    "chip": 2000,
     "graph": 2500,
     "kernels": 7500,
     "monitor": 2400,
