@@ -68,7 +68,12 @@ _ALL = (
     Kind("model", "whole networks", "snn-models"),
     Kind("recipe", "training recipes", "snn-train"),
     Kind("converter", "conversion of artificial networks", "snn-ann2snn"),
-    Kind("chip", "exchange with neuromorphic chips"),
+    Kind(
+        "chip",
+        "exchange with neuromorphic chips",
+        "snncore",
+        _KIT.format("chip:ChipConformance"),
+    ),
     Kind("backend", "kernel backends"),
 )
 

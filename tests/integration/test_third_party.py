@@ -15,7 +15,17 @@ pytestmark = pytest.mark.slow
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-_KINDS = ("neuron", "surrogate", "encoder", "layer", "quantizer", "monitor", "format", "dataset")
+_KINDS = (
+    "neuron",
+    "surrogate",
+    "encoder",
+    "layer",
+    "quantizer",
+    "monitor",
+    "format",
+    "dataset",
+    "chip",
+)
 
 
 def _run(folder: Path, site: Path | None, *words: str) -> subprocess.CompletedProcess[str]:

@@ -135,6 +135,10 @@ def _try(kind: str, cls) -> None:
         assert cls().read(io.BytesIO(data), name="a").tolist() == [(9, 3, 4, 1)]
         with pytest.raises(ValueError, match="a ends within event 0, 12 of 13 bytes are there"):
             cls().read(io.BytesIO(data[:-1]), name="a")
+    elif kind == "chip":
+        record = cls().capabilities()
+        assert record.name == "fresh_chip"
+        assert (record.weight.bits, list(record.neurons)) == (8, ["snn-neurons/if"])
     else:
         data = cls(samples=6, T=3)
         assert len(data) == 6

@@ -1,0 +1,215 @@
+"""The conformance kit of chip exchanges."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import torch
+
+from snncore.chip import (
+    Chip,
+    Trace,
+    compare,
+    digest,
+    export,
+    parity,
+    prepare,
+    validate,
+)
+from snncore.chip.comparison import Policy
+from snncore.errors import ChipError, ToolchainMissing
+from snncore.graph import Report, trace
+from snncore.testing.chip.networks import NETWORKS, Canonical
+from snncore.testing.conformance import Conformance
+
+_DAMAGES = 60
+
+
+class ChipConformance(Conformance):
+    """What every exchange with a chip promises, as tests.
+
+    Attributes:
+        runs: which of the canonical networks the chip runs, with the parity that holds between the
+            network and the simulator: "exact", "rounded" or "behavioural". All others must be
+            refused.
+        tolerance: of "rounded".
+        params: constructor parameters of the exchange.
+
+    Example:
+        >>> class TestMyChip(ChipConformance):
+        ...     component = "my-chip/my_chip"
+        ...     runs = {"dense_if": "exact", "flatten_dense_dense": "behavioural"}
+    """
+
+    kind: ClassVar[str] = "chip"
+    runs: Mapping[str, Policy] = {}
+    tolerance: float = 0.0
+    params: Mapping[str, Any] = {}
+
+    def chip(self) -> Chip[Any]:
+        """A fresh exchange."""
+        return self.make(**self.params)
+
+    def running(self) -> Sequence[tuple[str, Canonical]]:
+        """The networks that the chip runs."""
+        assert self.runs, f"{self.label} runs none of {', '.join(NETWORKS)}; set runs = {{...}}"
+        unknown = [name for name in self.runs if name not in NETWORKS]
+        assert not unknown, f"{self.label}: runs names {unknown}, which are no canonical networks"
+        return [(name, NETWORKS[name]) for name in self.runs]
+
+    def test_each_network_runs_or_is_refused_with_reasons(self, tmp_path: Path) -> None:
+        """What is accepted can be lowered, exported and simulated; what is not, says why."""
+        chip = self.chip()
+        for name, canonical in NETWORKS.items():
+            graph = canonical.graph()
+            report = validate(chip, graph)
+            assert report.ok == (name in dict(self.running())), (
+                f"{self.label}: {name} is {'accepted' if report.ok else 'refused'}, `runs` says "
+                f"otherwise.\n{report}"
+            )
+            path = tmp_path / name
+            if report.ok:
+                export(chip, graph, path)
+                assert path.exists(), f"{self.label}: {name} was exported, but no file is there"
+                continue
+            with pytest.raises(ChipError):
+                export(chip, graph, path)
+            assert not list(tmp_path.glob(f"*{name}*")), (
+                f"{self.label}: the refused {name} left a file"
+            )
+            for finding in report.errors:
+                assert finding.what, f"{self.label}: {finding.code} of {name} does not say what"
+                assert finding.fix or finding.why or finding.allowed, (
+                    f"{self.label}: {finding.code} of {name} says neither why nor what to do"
+                )
+
+    def test_the_simulator_is_the_network(self) -> None:
+        for name, canonical in self.running():
+            found = parity(
+                self.chip(),
+                canonical.graph(),
+                canonical.spikes(),
+                self.runs[name],
+                tolerance=self.tolerance,
+            )
+            assert found.ok, f"{self.label}, {name}: {found}"
+
+    def test_files_hold_the_program(self, tmp_path: Path) -> None:
+        chip = self.chip()
+        for name, canonical in self.running():
+            graph, x = canonical.graph(), canonical.spikes()
+            program = chip.lower(prepare(chip, graph)[0])
+            first, second = (export(chip, graph, tmp_path / f"{name}{i}") for i in (1, 2))
+            assert first.sha256 == second.sha256, f"{self.label}: {name} differs between exports"
+            loaded = chip.read(first.path)
+            assert digest(loaded.content()) == digest(program.content()), (
+                f"{self.label}: {name} is read otherwise than it was written"
+            )
+            ran, again = chip.simulate(program, x), chip.simulate(loaded, x)
+            assert torch.equal(ran.output, again.output), f"{self.label}: {name}, read, runs other"
+
+    def test_simulation_depends_on_the_sample_alone(self) -> None:
+        """The same twice, for parts of a batch, and with or without recording."""
+        chip = self.chip()
+        for name, canonical in self.running():
+            x = canonical.spikes()
+            program = chip.lower(prepare(chip, canonical.graph())[0])
+            whole = chip.simulate(program, x)
+            where = f"{self.label}, {name}"
+            assert whole.output.shape[:2] == x.shape[:2], (
+                f"{where}: x is [T, N, *] = {list(x.shape)}, the output {list(whole.output.shape)}"
+            )
+            recorded = chip.simulate(program, x, tuple(_neurons(canonical)))
+            assert torch.equal(recorded.output, whole.output), f"{where}: recording changes it"
+            assert recorded.spikes, f"{where}: nothing is recorded"
+            for i in range(x.shape[1]):
+                alone = chip.simulate(program, x[:, i : i + 1])
+                assert torch.equal(alone.output, whole.output[:, i : i + 1]), (
+                    f"{where}: sample {i} runs otherwise alone"
+                )
+
+    def test_damaged_files_are_refused(self, tmp_path: Path) -> None:
+        """Files that are cut off or changed in a byte: an error, or the same program."""
+        chip = self.chip()
+        name, canonical = self.running()[0]
+        made = export(chip, canonical.graph(), tmp_path / name)
+        whole = made.path.read_bytes()
+        for i in range(_DAMAGES):
+            place = len(whole) * i // _DAMAGES
+            flipped = bytes([whole[place] ^ (1 << i % 8)])
+            damaged = whole[:place] + (flipped + whole[place + 1 :] if i % 2 else b"")
+            made.path.write_bytes(damaged)
+            try:
+                found = digest(chip.read(made.path).content())
+            except ChipError as error:
+                assert str(made.path) in str(error), (
+                    f"{self.label}: the error for a damaged file does not name it: {error}"
+                )
+            else:
+                assert found == made.sha256, (
+                    f"{self.label}: byte {place} of {len(whole)} is wrong, and another program is "
+                    "read"
+                )
+
+    def test_networks_stay_as_they_are(self, tmp_path: Path) -> None:
+        chip = self.chip()
+        for name, canonical in self.running():
+            net = canonical.network()
+            before = copy.deepcopy(net.state_dict())
+            graph = trace(net, torch.zeros(1, *canonical.shape))
+            text = str(graph)
+            export(chip, graph, tmp_path / name)
+            assert str(graph) == text, f"{self.label}: export of {name} changes the graph"
+            for key, value in net.state_dict().items():
+                assert torch.equal(value, before[key]), (
+                    f"{self.label}: export of {name} writes {key}"
+                )
+
+    def test_reports_read_in_three_forms(self) -> None:
+        name = next((name for name in NETWORKS if name not in self.runs), None)
+        if name is None:
+            pytest.skip(f"{self.label} refuses no canonical network")
+        report = validate(self.chip(), NETWORKS[name].graph())
+        code = report.errors[0].code
+        assert code in str(report)
+        assert code in report.markdown()
+        assert json.loads(report.json())["ok"] is False
+        assert Report.from_json(report.json()) == report
+        assert code.startswith(self.chip().capabilities().prefix)
+
+    def test_a_missing_toolchain_says_what_is_missing(self, tmp_path: Path) -> None:
+        toolchain = self.chip().toolchain()
+        if toolchain is None:
+            pytest.skip(f"{self.label} has no toolchain")
+        reason = toolchain.available()
+        if reason is None:
+            pytest.skip(f"{toolchain.name} is installed")
+        assert reason.strip(), f"{self.label}: {toolchain.name} cannot run and does not say why"
+        name, canonical = self.running()[0]
+        made = export(self.chip(), canonical.graph(), tmp_path / name)
+        with pytest.raises(ToolchainMissing):
+            toolchain.run(made.path, canonical.spikes())
+
+    def test_a_wrong_simulator_would_be_seen(self) -> None:
+        """The comparison that the other tests rest on sees one spike too many."""
+        name, canonical = self.running()[0]
+        chip = self.chip()
+        ran = chip.simulate(chip.lower(prepare(chip, canonical.graph())[0]), canonical.spikes())
+        wrong = ran.output.clone()
+        wrong.view(-1)[0] = 1 - wrong.view(-1)[0]
+        assert not compare(ran, Trace(wrong, latency=0)).ok or ran.latency
+
+
+def _neurons(canonical: Canonical) -> list[str]:
+    from snncore.graph import ops
+
+    return [
+        node.path or node.name
+        for node in canonical.graph()
+        if isinstance(node.op, ops.Neuron) and node.op.name.startswith("snn-neurons/")
+    ]
