@@ -159,7 +159,7 @@ def test_a_refusal_without_reason_is_caught(module, tmp_path):
     with pytest.raises(AssertionError, match="dense_if is refused, `runs` says otherwise"):
         kit.test_each_network_runs_or_is_refused_with_reasons(tmp_path)
     only = broken(module, own_findings=lambda self, graph: (finding,) if len(graph) > 4 else ())
-    with pytest.raises(AssertionError, match="MYCHIP100 of .* says neither why nor what to do"):
+    with pytest.raises(AssertionError, match=r"MYCHIP100 of .* says neither why nor what to do"):
         only.test_each_network_runs_or_is_refused_with_reasons(tmp_path)
 
 
