@@ -18,17 +18,27 @@ if TYPE_CHECKING:
     from snn_datasets.events import EVENT as EVENT
     from snn_datasets.events import Format as Format
     from snn_datasets.events import make_events as make_events
+    from snn_datasets.integration.batch import frames_batch as frames_batch
+    from snn_datasets.integration.frames import Frames as Frames
+    from snn_datasets.integration.frames import frames as frames
+    from snn_datasets.integration.integrator import Custom as Custom
+    from snn_datasets.integration.integrator import Integrator as Integrator
+    from snn_datasets.integration.surfaces import TimeSurface as TimeSurface
+    from snn_datasets.integration.tensors import frames_on_device as frames_on_device
+    from snn_datasets.integration.voxels import VoxelGrid as VoxelGrid
+    from snn_datasets.integration.voxels import to_voxel_grid as to_voxel_grid
     from snn_datasets.manifest import Archive as Archive
     from snn_datasets.manifest import Info as Info
     from snn_datasets.mnist import MNIST as MNIST
     from snn_datasets.n_mnist import NMNIST as NMNIST
+    from snn_datasets.packed import pack as pack
+    from snn_datasets.packed import unpack as unpack
     from snn_datasets.place import data_root as data_root
     from snn_datasets.recording import iter_events as iter_events
     from snn_datasets.recording import read_events as read_events
     from snn_datasets.recording import sensor_size as sensor_size
     from snn_datasets.recording import write_events as write_events
     from snn_datasets.recordings import Recordings as Recordings
-    from snn_datasets.slicing import frames as frames
 
 _HOME = {
     "Dataset": "dataset",
@@ -43,17 +53,27 @@ _HOME = {
     "EVENT": "events",
     "Format": "events",
     "make_events": "events",
+    "Frames": "integration.frames",
+    "frames": "integration.frames",
+    "frames_batch": "integration.batch",
+    "Custom": "integration.integrator",
+    "Integrator": "integration.integrator",
+    "TimeSurface": "integration.surfaces",
+    "frames_on_device": "integration.tensors",
+    "VoxelGrid": "integration.voxels",
+    "to_voxel_grid": "integration.voxels",
     "Archive": "manifest",
     "Info": "manifest",
     "MNIST": "mnist",
     "NMNIST": "n_mnist",
+    "pack": "packed",
+    "unpack": "packed",
     "data_root": "place",
     "iter_events": "recording",
     "read_events": "recording",
     "sensor_size": "recording",
     "write_events": "recording",
     "Recordings": "recordings",
-    "frames": "slicing",
 }
 
 __all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]

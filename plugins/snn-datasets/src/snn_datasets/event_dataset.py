@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 import snncore
 from snn_datasets.dataset import Dataset, Root, Seed, Transform
+from snn_datasets.integration.frames import frames
+from snn_datasets.integration.slices import By
 from snn_datasets.members import Members, open_members
 from snn_datasets.place import obtain
 from snn_datasets.recordings import Recordings
-from snn_datasets.slicing import By, frames
 from snncore.errors import ConfigError
 from snncore.registry import label
 

@@ -12,6 +12,8 @@ from snn_datasets.errors import FormatError
 from snn_datasets.events import EVENT
 from snn_datasets.fields import Columns, fields
 
+WORD = np.dtype(np.uint64)
+
 # Bits of time, row and column; one bit of polarity.
 _NARROW = (32, 15, 16)
 _WIDE = (63, 31, 32)
@@ -129,7 +131,7 @@ def check_words(words: NDArray[Any]) -> NDArray[np.uint64]:
     """
     # a memmap takes numba's slow path
     words = np.asarray(words)
-    if words.dtype != np.uint64 or words.shape[1:] not in ((), (2,)):
+    if words.dtype != WORD or (words.ndim != 1 and words.shape[1:] != (2,)):
         raise FormatError(
             f"packed events are uint64 of shape [N] or [N, 2], got {words.dtype} of shape "
             f"{list(words.shape)}"

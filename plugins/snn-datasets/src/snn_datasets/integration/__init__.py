@@ -1,0 +1,1 @@
+"""From events to arrays that networks take: frames, voxel grids, time surfaces."""
