@@ -122,7 +122,7 @@ def _counted(
             some = lengths[j : j + group]
             index = place[ends[j] : ends[j + some.size]] + np.repeat(frames[: some.size], some)
             found = np.bincount(index, minlength=some.size * frame)
-            counts[j : j + group, b] = np.minimum(found, most).reshape(-1, *grid.shape)
+            counts[j : j + some.size, b] = np.minimum(found, most).reshape(-1, *grid.shape)
     return counts
 
 
