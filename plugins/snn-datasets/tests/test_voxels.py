@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snn_datasets import EVENT, FormatError, VoxelGrid, make_events, pack, to_voxel_grid
+from snn_datasets.compiled import use
 
 W, H = 4, 3
 fixed = settings(derandomize=True, deadline=None, max_examples=60)
@@ -41,15 +43,26 @@ def test_grids_equal_the_sum_of_the_paper(events: Events, bins: int) -> None:
             weight = max(Fraction(0), 1 - abs(b - place))
             signed[b, y, x] += (2 * p - 1) * weight
             each[b, p, y, x] += weight
-    for form in (events, pack(events)):
-        grid = VoxelGrid(bins)(form, (W, H))
+    for form, numba in itertools.product((events, pack(events)), (True, False)):
+        with use(numba):
+            grid = VoxelGrid(bins)(form, (W, H))
+            both = to_voxel_grid(form, size=(W, H), bins=bins, polarity="both")
         assert grid.dtype == np.float32
         assert grid.shape == (bins, 1, H, W)
         np.testing.assert_allclose(grid[:, 0], signed.astype(float), atol=1e-6)
-        both = to_voxel_grid(form, size=(W, H), bins=bins, polarity="both")
         np.testing.assert_allclose(both, each.astype(float), atol=1e-6)
         np.testing.assert_allclose(both.sum(), len(events), rtol=1e-6)
     np.testing.assert_array_equal(events, before)
+
+
+@fixed
+@given(recordings(), st.integers(1, 7), st.sampled_from(["signed", "both"]))
+def test_numba_and_numpy_give_the_same_bits(events: Events, bins: int, polarity: Any) -> None:
+    grids: list[Events] = []
+    for numba in (True, False):
+        with use(numba):
+            grids.append(VoxelGrid(bins, polarity)(events, (W, H)))
+    np.testing.assert_array_equal(*grids)
 
 
 @pytest.mark.parametrize("kind", ["?", "u1", "i1"])
@@ -67,7 +80,13 @@ def test_polarities_of_any_type_are_signed_and_stay_as_they_are(kind: str) -> No
     np.testing.assert_array_equal(events, before)
 
 
-def test_wrong_input_is_explained() -> None:
+@pytest.mark.parametrize("numba", [True, False])
+def test_wrong_input_is_explained(numba: bool) -> None:
+    with use(numba):
+        check_wrong_input()
+
+
+def check_wrong_input() -> None:
     with pytest.raises(ValueError, match=r"VoxelGrid: bins must be at least 1, got 0"):
         VoxelGrid(0)
     with pytest.raises(ValueError, match=r"polarity must be 'signed' or 'both', got 'merge'"):

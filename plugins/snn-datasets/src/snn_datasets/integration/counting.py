@@ -68,8 +68,9 @@ def count(
     shape = (T, len(plans), *grid.shape)
     compiled = loops("integration.loops")
     if compiled is None:
-        check(source, offsets, grid.size)
-        return _counted(columns(source), offsets, rule, plans, grid, np.zeros(shape, dtype), most)
+        events = columns(source)
+        check(events, offsets, grid.size)
+        return _counted(events, offsets, rule, plans, grid, np.zeros(shape, dtype), most)
     counts = np.zeros(shape, dtype)
     sound = compiled.count(
         source,
@@ -82,7 +83,7 @@ def count(
         counts,
     )
     if not sound:
-        check(source, offsets, grid.size)
+        check(columns(source), offsets, grid.size)
     return counts
 
 
@@ -135,12 +136,17 @@ def _each(starts: NDArray[np.int64], stops: NDArray[np.int64]) -> slice | NDArra
     return np.arange(lengths.sum()) + np.repeat(starts - skipped, lengths)
 
 
-def check(source: Source, offsets: NDArray[np.int64], size: Size) -> None:
+def check(events: tuple[NDArray[np.int64], ...], offsets: NDArray[np.int64], size: Size) -> None:
     """Looks at every event.
+
+    Args:
+        events: times, columns, rows, polarities.
+        offsets: [B + 1] where recordings begin.
+        size: (width, height) of the sensor.
 
     Raises: FormatError for times that descend within a recording, and events off the sensor.
     """
-    t, x, y, p = columns(source)
+    t, x, y, p = events
     falls = np.flatnonzero(t[1:] < t[:-1]) + 1
     falls = falls[~np.isin(falls, offsets)]
     if falls.size:
@@ -150,12 +156,13 @@ def check(source: Source, offsets: NDArray[np.int64], size: Size) -> None:
             "first: events[np.argsort(events['t'], kind='stable')]"
         )
     width, height = size
-    off = np.flatnonzero(
-        (x < 0) | (x >= width) | (y < 0) | (y >= height) | (p < 0) | (p >= POLARITIES)
+    limits = ((x, width), (y, height), (p, POLARITIES))
+    # extremes are found faster than places
+    if all(not v.size or (v.min() >= 0 and v.max() < limit) for v, limit in limits):
+        return
+    off = np.flatnonzero(np.any([(v < 0) | (v >= limit) for v, limit in limits], axis=0))
+    i = int(off[0])
+    raise FormatError(
+        f"event {i} has x={x[i]}, y={y[i]}, p={p[i]}, which is off a sensor of {width} x "
+        f"{height} pixels with {POLARITIES} polarities ({off.size} such events); check size"
     )
-    if off.size:
-        i = int(off[0])
-        raise FormatError(
-            f"event {i} has x={x[i]}, y={y[i]}, p={p[i]}, which is off a sensor of {width} x "
-            f"{height} pixels with {POLARITIES} polarities ({off.size} such events); check size"
-        )

@@ -175,3 +175,43 @@ def count(
         if not _sound(source, previous, stop, end, size):
             return False
     return True
+
+
+@njit(nogil=True, cache=True)
+def spread(
+    source: Source,
+    number: int,
+    reach: int,
+    size: tuple[int, int],
+    near: NDArray[np.float64],
+    after: NDArray[np.float64],
+) -> bool:
+    """Adds the weight of every event to its bin, and the rest of it to the same place of ``after``.
+
+    Args:
+        number: of events.
+        reach: microseconds from the first to the last, at least 1.
+        size: (width, height) of the sensor.
+        near, after: zeros [B, P, H, W]; with P = 1 weights have the sign of the polarity.
+
+    Returns: whether every time ascends and every event lies on the sensor.
+    """
+    bins, planes = near.shape[0], near.shape[1]
+    origin = event(source, 0)[0] if number else 0
+    if not _sound(source, origin, 0, number, size):
+        return False
+    for i in range(number):
+        t, x, y, p = event(source, i)
+        place = (t - origin) * (bins - 1)
+        left = place // reach
+        weight = (place - left * reach) / reach
+        if planes == 2:
+            near[left, p, y, x] += 1 - weight
+            after[left, p, y, x] += weight
+        elif p:
+            near[left, 0, y, x] += 1 - weight
+            after[left, 0, y, x] += weight
+        else:
+            near[left, 0, y, x] += weight - 1
+            after[left, 0, y, x] += -weight
+    return True

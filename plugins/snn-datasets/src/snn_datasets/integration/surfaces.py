@@ -70,8 +70,8 @@ class TimeSurface(Rule):
         Raises: FormatError for times that descend or are no integers, and events off the sensor.
         """
         source = source_of(events)
-        t, x, y, p = columns(source)
-        check(source, np.array((0, t.size)), size)
+        t, x, y, p = found = columns(source)
+        check(found, np.array((0, t.size)), size)
         plan = self.plan_of(source, 0, t.size)
         _, stops = self.ranges(plan, t)
         width, height = size

@@ -13,7 +13,7 @@ from torch import Tensor
 from snn_datasets.errors import FormatError
 from snn_datasets.integration.counting import check
 from snn_datasets.integration.frames import Frames
-from snn_datasets.integration.source import check_offsets
+from snn_datasets.integration.source import check_offsets, columns
 from snn_datasets.packed import check_words
 from snn_datasets.sensor import Size
 
@@ -68,7 +68,7 @@ def frames_on_device(
     falls = (t[1:] < t[:-1]) & (recording[1:] == recording[:-1])
     if number and bool(((x >= width) | (y >= height)).any() | falls.any()):
         # the texts are those of the other way
-        check(_numpy(words), places, size)
+        check(columns(_numpy(words)), places, size)
     ends = torch.from_numpy(places).to(device)
     # only the first and the last event of each recording go to the host
     edges = torch.stack([ends[:-1], ends[1:] - 1]).clamp(0, max(number - 1, 0))
@@ -86,10 +86,10 @@ def frames_on_device(
     last = slices - 1
     top = torch.minimum(position // stride.clamp(min=1), last).where(stride > 0, last)
     grid = integrate.grid(size)
-    planes, rows, columns = grid.shape
-    pixel = (y >> grid.shift) * columns + (x >> grid.shift)
+    planes, rows, across = grid.shape
+    pixel = (y >> grid.shift) * across + (x >> grid.shift)
     if planes > 1:
-        pixel += p * (rows * columns)
+        pixel += p * (rows * across)
     T = integrate.T or max((plan.number for plan in plans), default=0)
     shape = (T, len(plans), *grid.shape)
     counts = torch.zeros(shape, dtype=torch.int32, device=device)
@@ -99,7 +99,7 @@ def frames_on_device(
         j = top - back
         within = position < j * stride + length
         held = (j >= 0) & (within | ((closed > 0) & (j == last)))
-        place = (j * len(plans) + recording) * (planes * rows * columns) + pixel
+        place = (j * len(plans) + recording) * (planes * rows * across) + pixel
         if counts.numel():
             counts.view(-1).index_add_(0, place.where(held, 0), held.to(torch.int32))
     return counts.clamp_(max=integrate.most).to(getattr(torch, integrate.dtype))

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from snn_datasets.compiled import loops
 from snn_datasets.errors import FormatError
 from snn_datasets.integration.counting import check
 from snn_datasets.integration.slices import LONGEST, check_choice
@@ -65,30 +66,45 @@ class VoxelGrid:
         Raises: FormatError for times that descend or are no integers, and events off the sensor.
         """
         source = source_of(events)
-        number = length(source)
-        check(source, np.array((0, number)), size)
-        t, x, y, p = columns(source)
-        width, height = size
-        reach, last = span(source, 0, number), self.bins - 1
+        number, last = length(source), self.bins - 1
+        reach = max(span(source, 0, number), 1)
         if reach * max(last, 1) > LONGEST:
             raise FormatError(
                 f"events span {reach} us, too long for {self.bins} bins: their times are damaged"
             )
-        # whole numbers up to the division: no time is rounded
-        left, rest = np.divmod((t - t[:1]) * last, max(reach, 1))
-        weight = rest / max(reach, 1)
         planes = 2 if self.polarity == "both" else 1
-        sign = 1 if planes == 2 else 2 * p - 1
-        plane = p if planes == 2 else 0
-        index = ((left * planes + plane) * height + y) * width + x
-        shape = (self.bins, planes, height, width)
-        cells = int(np.prod(shape))
-        grid = np.bincount(index, sign * (1 - weight), cells)
-        # an event in the last bin has no weight beyond
-        inner = left < last
-        after = index[inner] + planes * height * width
-        grid += np.bincount(after, (sign * weight)[inner], cells)
-        return grid.reshape(shape).astype(np.float32)
+        near = np.zeros((self.bins, planes, size[1], size[0]))
+        compiled = loops("integration.loops")
+        if compiled is None:
+            return _spread(columns(source), reach, size, near).astype(np.float32)
+        # what goes to the later bin is summed by itself: numpy cannot do it in another order
+        after = np.zeros_like(near)
+        if not compiled.spread(source, number, reach, size, near, after):
+            check(columns(source), np.array((0, number)), size)
+        near[1:] += after[:-1]
+        return near.astype(np.float32)
+
+
+def _spread(
+    events: tuple[NDArray[np.int64], ...], reach: int, size: Size, grid: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The grid of events that span ``reach`` microseconds."""
+    check(events, np.array((0, events[0].size)), size)
+    t, x, y, p = events
+    bins, planes, height, width = grid.shape
+    # whole numbers up to the division: no time is rounded
+    place = (t - t[:1]) * (bins - 1)
+    left = place // reach
+    weight = (place - left * reach) / reach
+    index = (left * height + y) * width + x
+    if planes == 2:
+        index = ((left * 2 + p) * height + y) * width + x
+        near, far = 1 - weight, weight
+    else:
+        near, far = np.where(p, 1 - weight, weight - 1), np.where(p, weight, -weight)
+    grid = np.bincount(index, near, grid.size).reshape(grid.shape)
+    grid[1:] += np.bincount(index, far, grid.size).reshape(grid.shape)[:-1]
+    return grid
 
 
 def to_voxel_grid(
