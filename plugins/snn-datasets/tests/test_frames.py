@@ -14,7 +14,7 @@ from snn_datasets.compiled import use
 
 W, H = 5, 3
 # numba sees few types here: its functions are compiled once and cached
-fixed = settings(derandomize=True, deadline=None, max_examples=50)
+fixed = settings(derandomize=True, deadline=None, max_examples=30)
 Events = np.ndarray[Any, Any]
 
 

@@ -13,7 +13,7 @@ from snn_datasets import EVENT, FormatError, VoxelGrid, make_events, pack, to_vo
 from snn_datasets.compiled import use
 
 W, H = 4, 3
-fixed = settings(derandomize=True, deadline=None, max_examples=60)
+fixed = settings(derandomize=True, deadline=None, max_examples=40)
 Events = np.ndarray[Any, Any]
 
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from snn_datasets.compiled import loops
 from snn_datasets.errors import FormatError
 from snn_datasets.integration.slices import Plan, Rule
-from snn_datasets.integration.source import Source, columns
+from snn_datasets.integration.source import Source, columns, length, part, times
 from snn_datasets.sensor import Size
 
 POLARITIES = 2
 
-_AT_ONCE = 1 << 17
+_BLOCK = 1 << 15
 
 
 class Grid(NamedTuple):
@@ -67,11 +67,10 @@ def count(
     T = rule.T or max((plan.number for plan in plans), default=0)
     shape = (T, len(plans), *grid.shape)
     compiled = loops("integration.loops")
-    if compiled is None:
-        events = columns(source)
-        check(events, offsets, grid.size)
-        return _counted(events, offsets, rule, plans, grid, np.zeros(shape, dtype), most)
     counts = np.zeros(shape, dtype)
+    if compiled is None:
+        _add(source, offsets, rule, plans, grid, counts, most)
+        return counts
     sound = compiled.count(
         source,
         offsets,
@@ -87,53 +86,64 @@ def count(
     return counts
 
 
-def _counted(
-    events: tuple[NDArray[np.int64], ...],
+def _add(
+    source: Source,
     offsets: NDArray[np.int64],
     rule: Rule,
     plans: Sequence[Plan],
     grid: Grid,
     counts: NDArray[Any],
     most: int,
-) -> NDArray[Any]:
-    t, x, y, p = events
-    planes, height, width = grid.shape
-    frame = planes * height * width
-    pixel = y >> grid.shift
-    pixel *= width
-    pixel += x >> grid.shift
-    if planes > 1:
-        p *= height * width
-        pixel += p
-    flat = counts.reshape(-1)
+) -> None:
+    pixel = _pixels(source, offsets, grid)
+    frame, one = int(np.prod(grid.shape)), counts.dtype.type(1)
     for b, plan in enumerate(plans):
         here = slice(offsets[b], offsets[b + 1])
-        starts, stops = rule.ranges(plan, t[here])
-        lengths = stops - starts
-        place = pixel[here][_each(starts, stops)]
-        frames = np.arange(plan.number) * frame
-        if lengths.max(initial=0) <= most:
-            place = place + np.repeat(frames * len(plans) + b * frame, lengths)
-            np.add.at(flat, place, counts.dtype.type(1))
-            continue
-        # Counts may stop. As many frames at once as the caches hold are counted without an end.
-        group = max(1, _AT_ONCE // frame)
-        ends = np.append(0, np.cumsum(lengths))
-        for j in range(0, plan.number, group):
-            some = lengths[j : j + group]
-            index = place[ends[j] : ends[j + some.size]] + np.repeat(frames[: some.size], some)
-            found = np.bincount(index, minlength=some.size * frame)
-            counts[j : j + some.size, b] = np.minimum(found, most).reshape(-1, *grid.shape)
-    return counts
+        mine = pixel[here]
+        starts, stops = rule.ranges(plan, times(source, here))
+        for j, (start, stop) in enumerate(zip(starts.tolist(), stops.tolist(), strict=True)):
+            cells = counts[j, b].reshape(-1)
+            if stop - start <= most:
+                # no count can pass what it may reach
+                np.add.at(cells, mine[start:stop], one)
+            else:
+                np.minimum(
+                    np.bincount(mine[start:stop], minlength=frame),
+                    most,
+                    out=cells,
+                    casting="unsafe",
+                )
 
 
-def _each(starts: NDArray[np.int64], stops: NDArray[np.int64]) -> slice | NDArray[np.int64]:
-    """All indices of some ranges, one range behind the other."""
-    if starts.size and np.array_equal(starts[1:], stops[:-1]):
-        return slice(starts[0], stops[-1])
-    lengths = stops - starts
-    skipped = np.cumsum(lengths) - lengths
-    return np.arange(lengths.sum()) + np.repeat(starts - skipped, lengths)
+def _pixels(source: Source, offsets: NDArray[np.int64], grid: Grid) -> NDArray[np.int64]:
+    """Where in a frame each event belongs, in blocks whose temporaries stay in the caches."""
+    planes, height, width = grid.shape
+    pixel = np.empty(length(source), np.int64)
+    for first in range(0, pixel.size, _BLOCK):
+        end = min(first + _BLOCK, pixel.size)
+        # the last event before shows a fall between blocks
+        begin = max(first - 1, 0)
+        events = t, x, y, p = columns(part(source, begin, end))
+        falls = np.flatnonzero(t[1:] < t[:-1]) + begin + 1
+        if not np.isin(falls, offsets).all() or not _on_sensor(events, grid.size):
+            check(columns(source), offsets, grid.size)
+        place = pixel[first:end]
+        np.right_shift(y[first - begin :], grid.shift, out=place)
+        place *= width
+        place += x[first - begin :] >> grid.shift
+        if planes > 1:
+            p *= height * width
+            place += p[first - begin :]
+    return pixel
+
+
+def _on_sensor(events: tuple[NDArray[np.int64], ...], size: Size) -> bool:
+    _, x, y, p = events
+    # extremes are found faster than places
+    return all(
+        not values.size or (values.min() >= 0 and values.max() < limit)
+        for values, limit in ((x, size[0]), (y, size[1]), (p, POLARITIES))
+    )
 
 
 def check(events: tuple[NDArray[np.int64], ...], offsets: NDArray[np.int64], size: Size) -> None:
@@ -155,12 +165,12 @@ def check(events: tuple[NDArray[np.int64], ...], offsets: NDArray[np.int64], siz
             f"times descend from {t[i - 1]} us to {t[i]} us at event {i}; sort the events "
             "first: events[np.argsort(events['t'], kind='stable')]"
         )
-    width, height = size
-    limits = ((x, width), (y, height), (p, POLARITIES))
-    # extremes are found faster than places
-    if all(not v.size or (v.min() >= 0 and v.max() < limit) for v, limit in limits):
+    if _on_sensor(events, size):
         return
-    off = np.flatnonzero(np.any([(v < 0) | (v >= limit) for v, limit in limits], axis=0))
+    width, height = size
+    off = np.flatnonzero(
+        (x < 0) | (x >= width) | (y < 0) | (y >= height) | (p < 0) | (p >= POLARITIES)
+    )
     i = int(off[0])
     raise FormatError(
         f"event {i} has x={x[i]}, y={y[i]}, p={p[i]}, which is off a sensor of {width} x "

@@ -51,6 +51,22 @@ def check_offsets(offsets: NDArray[Any], events: int) -> NDArray[np.int64]:
     return places.astype(np.int64)
 
 
+def part(source: Source, first: int, end: int) -> Source:
+    """The events [first, end), not copied."""
+    if isinstance(source, tuple):
+        t, x, y, p = (column[first:end] for column in source)
+        return t, x, y, p
+    return source[first:end]
+
+
+def times(source: Source, where: slice) -> NDArray[np.int64]:
+    """Times of some events, for packed ones since their ``t0``."""
+    if isinstance(source, tuple):
+        return source[0][where]
+    found = source[where, 0] if source.ndim == 2 else source[where] >> np.uint64(32)
+    return found.view(np.int64)
+
+
 def columns(source: Source) -> tuple[NDArray[np.int64], ...]:
     """Times, columns, rows and polarities as contiguous int64 that may be overwritten."""
     found = source if isinstance(source, tuple) else columns_of(source)

@@ -73,10 +73,11 @@ class VoxelGrid:
                 f"events span {reach} us, too long for {self.bins} bins: their times are damaged"
             )
         planes = 2 if self.polarity == "both" else 1
-        near = np.zeros((self.bins, planes, size[1], size[0]))
+        shape = (self.bins, planes, size[1], size[0])
         compiled = loops("integration.loops")
         if compiled is None:
-            return _spread(columns(source), reach, size, near).astype(np.float32)
+            return _spread(columns(source), reach, size, shape).astype(np.float32)
+        near = np.zeros(shape)
         # what goes to the later bin is summed by itself: numpy cannot do it in another order
         after = np.zeros_like(near)
         if not compiled.spread(source, number, reach, size, near, after):
@@ -86,12 +87,13 @@ class VoxelGrid:
 
 
 def _spread(
-    events: tuple[NDArray[np.int64], ...], reach: int, size: Size, grid: NDArray[np.float64]
+    events: tuple[NDArray[np.int64], ...], reach: int, size: Size, shape: tuple[int, ...]
 ) -> NDArray[np.float64]:
     """The grid of events that span ``reach`` microseconds."""
     check(events, np.array((0, events[0].size)), size)
     t, x, y, p = events
-    bins, planes, height, width = grid.shape
+    bins, planes, height, width = shape
+    cells = int(np.prod(shape))
     # whole numbers up to the division: no time is rounded
     place = (t - t[:1]) * (bins - 1)
     left = place // reach
@@ -102,8 +104,8 @@ def _spread(
         near, far = 1 - weight, weight
     else:
         near, far = np.where(p, 1 - weight, weight - 1), np.where(p, weight, -weight)
-    grid = np.bincount(index, near, grid.size).reshape(grid.shape)
-    grid[1:] += np.bincount(index, far, grid.size).reshape(grid.shape)[:-1]
+    grid = np.bincount(index, near, cells).astype(np.float64).reshape(shape)
+    grid[1:] += np.bincount(index, far, cells).reshape(shape)[:-1]
     return grid
 
 
