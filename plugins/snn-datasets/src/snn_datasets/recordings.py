@@ -31,6 +31,17 @@ class Recordings:
     member: NDArray[np.int64]
     targets: NDArray[np.int64]
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    _taken: tuple[Recordings, NDArray[np.int64]] | None = field(default=None, repr=False)
+
+    @property
+    def whole(self) -> Recordings:
+        """The recordings that these were taken from, of all splits; themselves if of none."""
+        return self if self._taken is None else self._taken[0]
+
+    @property
+    def items(self) -> NDArray[np.int64]:
+        """Where these are among the whole."""
+        return np.arange(len(self)) if self._taken is None else self._taken[1]
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -44,6 +55,10 @@ class Recordings:
         """The name of the file within its archive or folder."""
         return self.sources[self.source[index]].names[self.member[index]]
 
+    def paths(self) -> list[str]:
+        """The names of the files of all items, within their archives or folders."""
+        return [self.path(index) for index in range(len(self))]
+
     def read(self, index: int) -> bytes:
         """The file of an item. Raises: FormatError if it is damaged."""
         return self.sources[self.source[index]].read(int(self.member[index]))
@@ -56,6 +71,7 @@ class Recordings:
             self.member[items],
             self.targets[items],
             {name: values[items] for name, values in self.columns.items()},
+            (self.whole, self.items[items]),
         )
 
     @classmethod
