@@ -19,3 +19,7 @@ class DownloadError(SnnError, RuntimeError):
 
 class MissingExtra(SnnError, ImportError):
     """A package that a format needs is not installed."""
+
+
+class CacheError(SnnError, RuntimeError):
+    """A cache cannot be made."""

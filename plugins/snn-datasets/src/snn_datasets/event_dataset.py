@@ -13,11 +13,13 @@ from annotated_types import Gt
 from numpy.typing import NDArray
 
 import snncore
+from snn_datasets.cache.reader import EventCache, find_cache
 from snn_datasets.dataset import Dataset, Root, Seed, Transform
 from snn_datasets.integration.frames import frames
 from snn_datasets.integration.slices import By
 from snn_datasets.members import Members, open_members
 from snn_datasets.place import obtain
+from snn_datasets.rar_members import need_rar
 from snn_datasets.recordings import Recordings
 from snncore.errors import ConfigError
 from snncore.registry import label
@@ -52,8 +54,13 @@ class EventDataset(Dataset):
         integrate: makes ``x`` of the events in another way.
         augment: changes the events before, with random numbers of :meth:`generator` alone.
 
+    Once :meth:`prepare` has been called, the events come from a cache that is mapped into memory,
+    in this and in all later runs.
+
     Attributes:
         recordings: what :meth:`find` listed.
+        cache: where events come from instead of the published files; None if :meth:`prepare` has
+            not been called, or the files have changed since. May be set to None.
         sample_shape: ``(T, P, H, W)``; -1 for a T that differs between items.
 
     Shape: x ``[T, P, H, W]``, float32 event counts unless ``integrate`` gives others.
@@ -72,7 +79,12 @@ class EventDataset(Dataset):
     protocols: ClassVar[tuple[str, ...]] = ("official",)
     format: ClassVar[str]
     """Qualified name of the format of the files."""
+    version: ClassVar[int] = 1
+    """Counted up when :meth:`decode` gives other events of the same files."""
+    after_decoding: ClassVar[tuple[str, ...]] = ()
+    """Own parameters that :meth:`decode` does not look at; all others have caches of their own."""
     recordings: Recordings
+    cache: EventCache | None
 
     def __init__(
         self,
@@ -108,13 +120,18 @@ class EventDataset(Dataset):
         self.recordings = self.find()
         self.targets = self.recordings.targets
         self.sample_shape = self._shape()
+        self.cache = find_cache(self)
 
     @abstractmethod
     def find(self) -> Recordings:
         """The recordings of ``self.split`` under ``self.protocol``; sets ``classes`` as well."""
 
     def decode(self, index: int) -> NDArray[Any]:
-        """The events of item ``index`` (0 <= index < len) from its published file."""
+        """The events of item ``index`` (0 <= index < len) from its published file.
+
+        Of the dataset, it may look at :attr:`recordings` and at own parameters; what it gives is
+        kept by :meth:`prepare`.
+        """
         decoder = snncore.build("format", self.format)
         return decoder.read(
             io.BytesIO(self.recordings.read(index)), name=self.recordings.name(index)
@@ -122,7 +139,31 @@ class EventDataset(Dataset):
 
     def events(self, index: int) -> NDArray[Any]:
         """The recording of item ``index`` as it was published, not augmented."""
-        return self.decode(self._position(index))
+        position = self._position(index)
+        return self.decode(position) if self.cache is None else self.cache.events(position)
+
+    def prepare(self, *, workers: int = 0, progress: bool = True) -> EventCache:
+        """Decodes all recordings once into a cache that this and all later runs read.
+
+        It serves all splits that are drawn from the same archives, any number of frames and any
+        augmentation; see :func:`snn_datasets.cache.writer.prepare`.
+
+        Args:
+            workers: processes that decode; 0 for this one.
+            progress: show a bar if this is a terminal.
+
+        Raises:
+            FormatError: a recording is damaged.
+            CacheError: there is no place to write to, or no space left.
+        """
+        from snn_datasets.cache.writer import prepare  # rich and locks are needed for this alone
+
+        self.cache = prepare(self, workers=workers, progress=progress)
+        return self.cache
+
+    def varies(self) -> bool:
+        """Whether :meth:`vary` may change anything; if not, packed events are cut as they are."""
+        return self.augment is not None or type(self).vary is not EventDataset.vary
 
     def vary(self, events: NDArray[Any], index: int) -> NDArray[Any]:
         """The events as they are in this epoch, with random numbers of :meth:`generator` alone."""
@@ -131,7 +172,9 @@ class EventDataset(Dataset):
         return self.augment(events, self.generator(index), self.sensor)
 
     def load(self, index: int) -> torch.Tensor:
-        events = self.vary(self.events(index), index)
+        events = self.events(index)
+        if self.varies():
+            events = self.vary(events, index)
         if self.integrate is not None:
             return torch.from_numpy(self.integrate(events, self.sensor))
         made = frames(events, size=self.sensor, T=self.T, by=self.by, duration_us=self.duration_us)
@@ -140,11 +183,15 @@ class EventDataset(Dataset):
     def open(self, file: str, *, suffix: str = "") -> Members:
         """An archive of the manifest, or the folder that it was unpacked into.
 
-        Raises: MissingData if there is neither and ``download`` is false.
+        Raises:
+            MissingData: there is neither and ``download`` is false.
+            MissingExtra: a rar archive, and there is nothing to read it with.
         """
         unpacked = self.folder / file.partition(".")[0]
         if unpacked.is_dir():
             return open_members(unpacked, suffix=suffix)
+        if file.endswith(".rar"):
+            need_rar()  # before it is downloaded
         (path,) = obtain(self.info, [file], [self.folder], download=self.download)
         return open_members(path, suffix=suffix)
 

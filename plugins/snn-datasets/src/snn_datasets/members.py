@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import struct
-import weakref
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from snn_datasets.errors import FormatError
+from snn_datasets.in_place import InPlace
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _SIGNATURE = b"PK\x03\x04"
+_ENCRYPTED = 1
+_PACKED_TAR = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+_Entry = TypeVar("_Entry")
 
 
 class Members(Protocol):
@@ -39,9 +43,51 @@ class Members(Protocol):
 def open_members(path: Path, *, suffix: str = "") -> Members:
     """The files of a folder or archive whose names end in ``suffix``.
 
-    Raises: FormatError if the archive is none that can be read.
+    The name of an archive says what it is: ``.tar``, packed or not, ``.rar``, and else zip.
+
+    Raises:
+        FormatError: the archive is none that can be read.
+        MissingExtra: a rar archive, and there is nothing to read it with.
     """
-    return FolderMembers(path, suffix=suffix) if path.is_dir() else ZipMembers(path, suffix=suffix)
+    name = path.name.lower()
+    if path.is_dir():
+        return FolderMembers(path, suffix=suffix)
+    if name.endswith((".tar", *_PACKED_TAR)):
+        from snn_datasets.tar_members import PackedTarMembers, TarMembers  # few datasets need it
+
+        return (TarMembers if name.endswith(".tar") else PackedTarMembers)(path, suffix=suffix)
+    if name.endswith(".rar"):
+        from snn_datasets.rar_members import RarMembers  # needs a package of its own
+
+        return RarMembers(path, suffix=suffix)
+    return ZipMembers(path, suffix=suffix)
+
+
+def chosen(
+    path: Path, entries: Iterable[tuple[str, _Entry]], suffix: str
+) -> list[tuple[str, _Entry]]:
+    """The entries of an archive, by name, that are files of a dataset.
+
+    What systems and editors leave behind (``.git``, ``__MACOSX``, ``._a.bin``) is none.
+
+    Raises: FormatError for a name that points outside of the archive.
+    """
+    kept = list[tuple[str, _Entry]]()
+    for name, entry in entries:
+        parts = name.replace("\\", "/").split("/")
+        if name.startswith("/") or ".." in parts or parts[0].endswith(":"):
+            raise FormatError(
+                f"{path} holds a file named {name!r}, which points outside of it; it is not used. "
+                "Get the archive again, from its publisher."
+            )
+        parts = [part for part in parts if part not in ("", ".")]
+        if name.endswith(suffix) and not any(map(_is_debris, parts)):
+            kept.append(("/".join(parts), entry))
+    return kept
+
+
+def _is_debris(part: str) -> bool:
+    return part.startswith(".") or part == "__MACOSX"
 
 
 class FolderMembers:
@@ -54,13 +100,12 @@ class FolderMembers:
 
     def __init__(self, path: Path, *, suffix: str = "") -> None:
         self.path = path
-        self.names = tuple(
-            sorted(
-                file.relative_to(path).as_posix()
-                for file in path.rglob(f"*{suffix}")
-                if file.is_file()
-            )
-        )
+        found = list[tuple[str, None]]()
+        for folder, folders, files in os.walk(path):
+            folders[:] = [name for name in folders if not _is_debris(name)]
+            within = Path(folder).relative_to(path)
+            found.extend(((within / name).as_posix(), None) for name in files)
+        self.names = tuple(sorted(name for name, _ in chosen(path, found, suffix)))
 
     def read(self, index: int) -> bytes:
         """The bytes of one file."""
@@ -91,13 +136,15 @@ class ZipMembers:
                 f"{path} is no readable zip file ({error}): an interrupted copy or a saved web "
                 "page? Delete it and get it again."
             ) from error
-        infos = [i for i in infos if i.filename.endswith(suffix)]
-        self.names = tuple(i.filename for i in infos)
+        kept = chosen(path, ((i.filename, i) for i in infos), suffix)
+        self.names = tuple(name for name, _ in kept)
+        infos = [i for _, i in kept]
         self._offset = np.array([i.header_offset for i in infos], np.int64)
         self._packed = np.array([i.compress_size for i in infos], np.int64)
         self._method = np.array([i.compress_type for i in infos], np.int16)
         self._crc = np.array([i.CRC for i in infos], np.int64)
-        self._file: int | None = None
+        self._encrypted = np.array([i.flag_bits & _ENCRYPTED for i in infos], np.bool_)
+        self._file = InPlace(path)
 
     def read(self, index: int) -> bytes:
         """The bytes of one member.
@@ -105,6 +152,8 @@ class ZipMembers:
         Raises: FormatError naming archive and member if it is damaged or packed in another way
             than stored or deflated.
         """
+        if self._encrypted[index]:
+            raise self._fault(index, "it is encrypted; unpack the archive with its password")
         header = self._at(int(self._offset[index]), _LOCAL_HEADER.size, index)
         signature, name_length, extra_length = _LOCAL_HEADER.unpack(header)
         if signature != _SIGNATURE:
@@ -124,16 +173,10 @@ class ZipMembers:
         return data
 
     def _at(self, offset: int, count: int, index: int) -> bytes:
-        if self._file is None:
-            self._file = os.open(self.path, os.O_RDONLY)
-            weakref.finalize(self, os.close, self._file)
-        data = os.pread(self._file, count, offset)
+        data = self._file.read(offset, count)
         if len(data) != count:
             raise self._fault(index, "the archive ends within it")
         return data
 
     def _fault(self, index: int, reason: str) -> FormatError:
         return FormatError(f"{self.path}, member {self.names[index]}: {reason}")
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None}

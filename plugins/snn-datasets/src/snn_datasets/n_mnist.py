@@ -59,6 +59,7 @@ class NMNIST(EventDataset):
     info: ClassVar[Info] = Info.load("n_mnist")
     sensor: ClassVar[tuple[int, int]] = (34, 34)
     format: ClassVar[str] = "snn-datasets/bin40"
+    after_decoding: ClassVar[tuple[str, ...]] = ("shift",)
 
     def __init__(
         self,
@@ -104,6 +105,9 @@ class NMNIST(EventDataset):
         if len(found) != official:
             notice(members.path, f"it holds {len(found)} recordings, the official one {official}")
         return found
+
+    def varies(self) -> bool:
+        return self.augment is not None or (self.shift > 0 and self.split == "train")
 
     def vary(self, events: NDArray[Any], index: int) -> NDArray[Any]:
         if self.shift and self.split == "train":
