@@ -131,6 +131,12 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes longer than these runs; one test looks at the picture."""
+    monkeypatch.setattr("snn_train.training.write_report", lambda *args: None)
+
+
 @pytest.fixture
 def tables(tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """Tables of a small recipe; keyword arguments are laid over them, table by table."""

@@ -21,12 +21,6 @@ Tables = Callable[..., dict[str, Any]]
 _EPOCH = 50  # items of the toy dataset
 
 
-@pytest.fixture(autouse=True)
-def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes longer than these runs, and other tests look at the picture."""
-    monkeypatch.setattr("snn_train.training.write_report", lambda *args: None)
-
-
 @pytest.fixture
 def recipe(tables: Tables) -> Callable[[str], dict[str, Any]]:
     """A run whose every step draws random numbers: noise, dropout, augmentation, order."""

@@ -17,6 +17,7 @@ from snn_train import RunError, TrainingError, evaluate, load_network, train
 from snn_train.checkpoint import read
 from snn_train.parts import build_parts, items_to_test
 from snn_train.recipe import load_recipe
+from snn_train.report import write_report
 from snncore.errors import ConfigError, UnknownComponent
 
 Tables = Callable[..., dict[str, Any]]
@@ -32,7 +33,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "runs" / "toy"
 
 
-def test_a_run_learns_and_leaves_everything(tables: Tables, folder: Path):
+def test_a_run_learns_and_leaves_everything(
+    tables: Tables, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("snn_train.training.write_report", write_report)
     result = train(tables(train={"epochs": 30}))
     assert result["test_accuracy"] >= 0.95
     assert {path.name for path in folder.iterdir()} == {
