@@ -121,8 +121,17 @@ def assert_close(found, expected, tolerance):
         assert ((one - other).abs() <= tolerance * scale).all()
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", MODELS)
+# Each way compiles kernels of its own: one model in all of them, the others in one by turns.
+PAIRS = [
+    pytest.param(
+        name, way, marks=[] if name == "leaky" or way == WAYS[i % 3] else pytest.mark.slow
+    )
+    for i, name in enumerate(MODELS)
+    for way in WAYS
+]
+
+
+@pytest.mark.parametrize(("name", "way"), PAIRS)
 def test_outputs_states_and_gradients_are_those_of_the_loop_in_float64(name, way):
     given_ = case(MODELS[name], 8, shape_of(name, 5, 6), torch.float64)
     expected = gradients(looped, *given_)
@@ -130,7 +139,9 @@ def test_outputs_states_and_gradients_are_those_of_the_loop_in_float64(name, way
     assert_close(gradients(fused, *given_, way=way), expected, 1e-10)
 
 
-@pytest.mark.parametrize("name", ["leaky", "soft reset, per neuron", "learnt"])
+@pytest.mark.parametrize(
+    "name", ["leaky", "soft reset, per neuron", pytest.param("learnt", marks=pytest.mark.slow)]
+)
 def test_spikes_of_float32_are_equal_where_sums_are_exact(name):
     given_ = case(MODELS[name], 12, shape_of(name, 7, 6), torch.float32, grid=True)
     expected, found = gradients(looped, *given_), gradients(fused, *given_)
