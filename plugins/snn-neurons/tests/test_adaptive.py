@@ -6,6 +6,7 @@ is the surrogate's derivative, ``g_h`` the gradient of H. Everything is float64.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -18,14 +19,19 @@ from snn_neurons import ALIF, LIF, Izhikevich
 T, N = 9, 6
 V_TH, ALPHA = 0.8, 2.0
 V_RESETS = [0.0, 0.1, None]
+# Every mixture on eager; of the kernels, which the contract suite compares with it, a few.
+MIXTURES = [(*mixture, "eager") for mixture in itertools.product(V_RESETS, (False, True))]
+MIXTURES += [(0.1, True, "cpp"), (None, False, "cpp")]
+resets = pytest.mark.parametrize(("v_reset", "detach_reset", "backend"), MIXTURES)
 
 
-@pytest.fixture(params=["eager", "cpp"])
-def backend(request):
-    reason = snncore.get("backend", request.param)().available()
+@pytest.fixture
+def on(backend):
+    """The backend, where it can run."""
+    reason = snncore.get("backend", backend)().available()
     if reason is not None:
-        pytest.skip(f"backend {request.param} is not available: {reason}")
-    return request.param
+        pytest.skip(f"backend {backend} is not available: {reason}")
+    return backend
 
 
 @pytest.fixture
@@ -71,9 +77,8 @@ def close(got, expected):
 
 
 @pytest.mark.parametrize("decay_input", [True, False])
-@pytest.mark.parametrize("v_reset", V_RESETS)
-@pytest.mark.parametrize("detach_reset", [False, True])
-def test_alif_equals_its_written_recurrences(backend, drawn, decay_input, v_reset, detach_reset):
+@resets
+def test_alif_equals_its_written_recurrences(on, drawn, decay_input, v_reset, detach_reset):
     tau, beta, rho = 1.75, 0.6, 0.7
     net = ALIF(
         **learned({"tau": tau, "beta": beta, "rho": rho, "v_threshold": V_TH, "v_reset": v_reset}),
@@ -81,7 +86,7 @@ def test_alif_equals_its_written_recurrences(backend, drawn, decay_input, v_rese
         detach_reset=detach_reset,
         step_mode="m",
         store_v_seq=True,
-        backend=backend,
+        backend=on,
     )
     given, spikes, potentials, last = run(net, "b", drawn)
 
@@ -126,9 +131,8 @@ def test_alif_equals_its_written_recurrences(backend, drawn, decay_input, v_rese
     assert_gradients(net, found)
 
 
-@pytest.mark.parametrize("v_reset", V_RESETS)
-@pytest.mark.parametrize("detach_reset", [False, True])
-def test_izhikevich_equals_its_written_recurrences(backend, drawn, v_reset, detach_reset):
+@resets
+def test_izhikevich_equals_its_written_recurrences(on, drawn, v_reset, detach_reset):
     values = {"tau": 1.75, "a0": 0.6, "v_c": 0.7, "v_rest": -0.2, "a": 0.4, "b": 0.3}
     values |= {"tau_w": 2.5, "w_rest": 0.15, "v_threshold": V_TH, "v_reset": v_reset}
     net = Izhikevich(
@@ -136,7 +140,7 @@ def test_izhikevich_equals_its_written_recurrences(backend, drawn, v_reset, deta
         detach_reset=detach_reset,
         step_mode="m",
         store_v_seq=True,
-        backend=backend,
+        backend=on,
     )
     given, spikes, potentials, last = run(net, "w", drawn)
 
@@ -197,7 +201,8 @@ def test_the_threshold_of_a_step_uses_b_from_before_it():
 def test_alif_without_adaptation_is_lif(drawn):
     x, *_ = drawn
     for v_reset in V_RESETS:
-        plain, adaptive = LIF(v_reset=v_reset), ALIF(v_reset=v_reset, beta=0.0)
+        plain = LIF(v_reset=v_reset, backend="eager")
+        adaptive = ALIF(v_reset=v_reset, beta=0.0, backend="eager")
         for net in (plain, adaptive):
             snncore.set_step_mode(net, "m")
         assert torch.equal(adaptive(x), plain(x))

@@ -216,9 +216,16 @@ def test_adex(v_reset, detach, backend):
     check("adex", x, np.stack(spikes), np.stack(potentials), by_x, **ends, **params, **options)
 
 
-@resets
-@pytest.mark.parametrize("scale_reset", [False, True])
-@pytest.mark.parametrize("decay_input", [False, True])
+@pytest.mark.parametrize(
+    ("v_reset", "detach", "backend", "scale_reset", "decay_input"),
+    [
+        (*case, scale_reset, decay_input)
+        for case in CASES
+        for scale_reset in (False, True)
+        for decay_input in (False, True)
+        if "cpp" not in case or scale_reset != decay_input
+    ],
+)
 def test_klif(v_reset, detach, backend, scale_reset, decay_input):
     tau, k = 1.75, 1.3
     rest, x = v_reset or 0.0, NOISE + 0.6
@@ -328,15 +335,15 @@ ACTIVATIONS = {
 
 # Kernels of all activations are compared with eager by the core.
 ACTIVE = [
-    (act, *case)
+    (act, *case, threshold_related)
     for act in ACTIVATIONS
     for case in CASES
-    if act in ("relu", "elu") or "cpp" not in case
+    for threshold_related in (False, True)
+    if "cpp" not in case or (act, threshold_related) in {("relu", False), ("elu", True)}
 ]
 
 
-@pytest.mark.parametrize("threshold_related", [False, True])
-@pytest.mark.parametrize(("act", "v_reset", "detach", "backend"), ACTIVE)
+@pytest.mark.parametrize(("act", "v_reset", "detach", "backend", "threshold_related"), ACTIVE)
 def test_liaf(act, v_reset, detach, backend, threshold_related):
     tau, x, rest = 1.75, NOISE + 0.8, v_reset or 0.0
     value, slope = ACTIVATIONS[act]

@@ -6,6 +6,7 @@ The backward recurrences are Eq. 23-24 of the SpikingJelly paper in float64:
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -31,16 +32,28 @@ def surrogate(h):
     return (ALPHA / 2) / (1 + (math.pi / 2 * ALPHA * (h - V_TH)) ** 2)
 
 
-@pytest.mark.parametrize("kind", [IF, LIF, PLIF])
-@pytest.mark.parametrize("decay_input", [True, False])
-@pytest.mark.parametrize("v_reset", [0.0, 0.1, None])
-@pytest.mark.parametrize("detach_reset", [False, True])
+# Every mixture on eager; of the kernels, which the contract suite compares with it, a few. None
+# is the fastest backend there is. IF has no input to decay.
+MIXTURES = [
+    mixture
+    for mixture in itertools.product(
+        (IF, LIF, PLIF), (True, False), (0.0, 0.1, None), (False, True), ("eager",)
+    )
+    if mixture[:2] != (IF, False)
+]
+MIXTURES += [(kind, True, 0.1, False, None) for kind in (IF, LIF, PLIF)]
+MIXTURES += [(IF, True, None, True, None)]
+MIXTURES += [(kind, False, None, True, None) for kind in (LIF, PLIF)]
+
+
+@pytest.mark.parametrize(("kind", "decay_input", "v_reset", "detach_reset", "backend"), MIXTURES)
 def test_forward_and_backward_equal_the_written_recurrences(
-    kind, decay_input, v_reset, detach_reset
+    kind, decay_input, v_reset, detach_reset, backend
 ):
     generator = torch.Generator().manual_seed(0)
     x, g_s, g_v = (torch.randn(T, N, dtype=torch.float64, generator=generator) for _ in range(3))
     params = {"v_threshold": V_TH, "v_reset": v_reset, "detach_reset": detach_reset}
+    params |= {"backend": backend}
     if kind is LIF:
         params |= {"tau": TAU, "decay_input": decay_input}
     if kind is PLIF:
