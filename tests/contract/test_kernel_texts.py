@@ -38,28 +38,38 @@ def arguments(row):
     return tuple(row[name] for name in names)
 
 
-def check_vectorised(row, folder, monkeypatch):
+def batches(rows):
+    """Rows of which one call of a compiler takes the kernels."""
+    return pytest.mark.parametrize(
+        "rows", [rows[i : i + 16] for i in range(0, len(rows), 16)], ids=lambda rows: len(rows)
+    )
+
+
+def check_vectorised(rows, folder, monkeypatch):
+    """Compiles what the rows call for, and runs none of it."""
     texts = []
-    load = build.load
-    monkeypatch.setattr(build, "load", lambda text: texts.append(text) or load(text))
-    monkeypatch.setattr(compiled, "_shared", {})
-    equality.check(arguments(row), variant=row["variant"])
-    assert len(texts) == (1 if row["variant"] == "inference" else 2)
-    for text in texts:
-        cpp.assert_vectorised(text, folder)
+    monkeypatch.setattr(build, "load", lambda text: texts.append(text) or (lambda *_: None))
+    named = {}
+    for row in rows:
+        texts.clear()
+        monkeypatch.setattr(compiled, "_shared", {})
+        equality.compare(*arguments(row), variant=row["variant"])
+        assert len(texts) == (1 if row["variant"] == "inference" else 2)
+        named |= {f"{cases.title(row)} {i}": text for i, text in enumerate(texts)}
+    cpp.assert_vectorised(cuda.joined(named), folder)
 
 
 @cpp.compiled
-@pytest.mark.parametrize("row", PLAINS, ids=cases.title)
-def test_the_inner_loops_are_vectorised(row, tmp_path, monkeypatch):
-    check_vectorised(row, tmp_path, monkeypatch)
+@batches(PLAINS[::2])
+def test_the_inner_loops_are_vectorised(rows, tmp_path, monkeypatch):
+    check_vectorised(rows, tmp_path, monkeypatch)
 
 
 @cpp.compiled
 @pytest.mark.slow
-@pytest.mark.parametrize("row", [*LEARNED, *SAMPLE], ids=cases.title)
-def test_all_inner_loops_are_vectorised(row, tmp_path, monkeypatch):
-    check_vectorised(row, tmp_path, monkeypatch)
+@batches([*PLAINS[1::2], *LEARNED, *SAMPLE])
+def test_all_inner_loops_are_vectorised(rows, tmp_path, monkeypatch):
+    check_vectorised(rows, tmp_path, monkeypatch)
 
 
 def on_cpp(net, xs, starts):
@@ -82,7 +92,7 @@ def check_cuda(row, monkeypatch):
 
 
 @cpp.compiled
-@pytest.mark.parametrize("row", PLAINS, ids=cases.title)
+@pytest.mark.parametrize("row", PLAINS[::4], ids=cases.title)
 def test_cuda_on_the_cpu_equals_cpp(row, monkeypatch):
     check_cuda(row, monkeypatch)
 
@@ -97,7 +107,11 @@ def test_all_cuda_on_the_cpu_equals_cpp(row, monkeypatch):
 @cuda.compiles
 @pytest.mark.slow
 @pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
-@pytest.mark.parametrize("row", SAMPLE, ids=cases.title)
-def test_nvcc_compiles_without_spills(row, arch, tmp_path):
-    for text in cuda.sources(as_cuda(row)):
-        cuda.compiled_without_spills(text, tmp_path, arch)
+@batches(SAMPLE)
+def test_nvcc_compiles_without_spills(rows, arch, tmp_path):
+    texts = {
+        f"{cases.title(row)} {i}": text
+        for row in rows
+        for i, text in enumerate(cuda.sources(as_cuda(row)))
+    }
+    cuda.compiled_without_spills(cuda.joined(texts), tmp_path, arch)

@@ -225,7 +225,8 @@ def assert_vectorised(text, folder):
     inner = [i + 2 for i, line in enumerate(text.splitlines()) if line.strip() == SIMD]
     assert inner
     # gcc names a loop by its head or by its first statement
-    assert all({place, place + 1} & report for place in inner), f"scalar loop in:\n{text}"
+    scalar = [place for place in inner if not {place, place + 1} & report]
+    assert not scalar, f"scalar loops at lines {scalar} of:\n{text}"
 
 
 @compiled

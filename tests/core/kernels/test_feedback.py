@@ -123,9 +123,7 @@ def assert_close(found, expected, tolerance):
 
 # Each way compiles kernels of its own: one model in all of them, the others in one by turns.
 PAIRS = [
-    pytest.param(
-        name, way, marks=[] if name == "leaky" or way == WAYS[i % 3] else pytest.mark.slow
-    )
+    pytest.param(name, way, marks=[] if name == "leaky" or way == WAYS[i % 3] else pytest.mark.slow)
     for i, name in enumerate(MODELS)
     for way in WAYS
 ]

@@ -212,11 +212,14 @@ def sources(name, double):
 @on_cuda.compiles
 @pytest.mark.slow
 @pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
-@everyone
-def test_nvcc_compiles_them_without_spills(name, arch, tmp_path):
-    for double in (False, True):
-        for text in sources(name, double):
-            on_cuda.compiled_without_spills(text, tmp_path, arch)
+def test_nvcc_compiles_them_without_spills(arch, tmp_path):
+    texts = {
+        f"{name} {double} {i}": text
+        for name in KERNELS
+        for double in (False, True)
+        for i, text in enumerate(sources(name, double))
+    }
+    on_cuda.compiled_without_spills(on_cuda.joined(texts), tmp_path, arch)
 
 
 @on_cuda.compiles
