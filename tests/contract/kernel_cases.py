@@ -130,15 +130,18 @@ def short(table: Mapping[str, Sequence[Any]]) -> list[str]:
     return [name for name, values in table.items() if len(values) <= 8]
 
 
-def covering(table: Mapping[str, Sequence[Any]], rows: int = 75) -> list[dict[str, Any]]:
+def covering(
+    table: Mapping[str, Sequence[Any]], rows: int = 75, apart: frozenset[str] = frozenset()
+) -> list[dict[str, Any]]:
     """Few rows with every value, every pair of values of two short columns, and of the other pairs
     as many as fit; the same at every call.
 
     Args:
         table: values by column.
         rows: how many rows those other pairs may fill up.
+        apart: two columns whose pairs are not looked for.
     """
-    pairs = list(itertools.combinations(table, 2))
+    pairs = [pair for pair in itertools.combinations(table, 2) if set(pair) != apart]
     few = short(table)
     missing = {
         frozenset({(a, x), (b, y)}): None for a, b in pairs for x in table[a] for y in table[b]
@@ -171,16 +174,21 @@ def covering(table: Mapping[str, Sequence[Any]], rows: int = 75) -> list[dict[st
 def _every_pair(columns: tuple[tuple[str, tuple[Any, ...]], ...]) -> list[dict[str, Any]]:
     table = dict(columns)
     plain = {"model": tuple(neurons())}
+    # Steps and surrogates are printed operation by operation, so a pair of them shows nothing that
+    # another with the same options does not.
+    apart = frozenset({"model", "surrogate"})
     # What learns is printed alike whatever the surrogate.
     learnt = {
         "model": tuple(name for name in table["model"] if name.endswith(LEARNED)),
         "surrogate": ("snncore/atan",),
     }
-    return [row for part in (plain, learnt) for row in covering(table | part, rows=1 << 30)]
+    return [row for part in (plain, learnt) for row in covering(table | part, 1 << 30, apart)]
 
 
 def every_pair(table: Mapping[str, tuple[Any, ...]]) -> list[dict[str, Any]]:
-    """Rows with all pairs of values of all columns; learnt numbers with one surrogate only."""
+    """Rows with all pairs of values of all columns but neuron and surrogate; learnt numbers with
+    one surrogate only.
+    """
     return _every_pair(tuple(table.items()))
 
 

@@ -84,7 +84,7 @@ class Copies(Subject):
             for name, value in config_of(self.neuron(variant)).items()
             if isinstance(value, float) and name in numeric_parameters(self.target())
         }
-        return self.neuron(variant, **given)
+        return self.reference(variant, **given)
 
     def _trained(self, variant: Variant) -> Any:
         """A neuron that holds state with a graph."""

@@ -99,7 +99,7 @@ class Memory(Subject):
     )
     def test_state_dtype(self, variant: Variant, dtype: torch.dtype) -> None:
         """Float32 state and arithmetic, float64 for float64; spikes in the input's dtype."""
-        net = self.neuron(variant)
+        net = self.representative(variant)
         wide = torch.float64 if dtype == torch.float64 else torch.float32
         inputs = self.inputs(dtype=dtype)
         result = run(net, inputs, self.mode(net))

@@ -178,11 +178,11 @@ class Modes(Subject):
             def charge(self, *args: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
                 return super().charge(*args) - 1e6
 
-        net = self.neuron(variant)
+        net = self.representative(variant)
         net.__class__ = Other
         for mode in net.step_modes:
             spikes = run(net, self.inputs(), mode).outputs[0]
-            silent = run(self.neuron(variant), self.inputs(), mode).outputs[0]
+            silent = run(self.representative(variant), self.inputs(), mode).outputs[0]
             assert not torch.equal(spikes, silent), (
                 f"{self.label}: a subclass that overrides charge gives the same spikes in "
                 f"step_mode {mode!r}"

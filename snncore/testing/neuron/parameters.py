@@ -119,7 +119,7 @@ class Parameters(Subject):
         call, init = snncore.functional(plain)
         for name in plain.states:
             given = nn.Parameter(self.form(form, 0.25))
-            net = self.neuron(variant)
+            net = self.representative(variant)
             net.set_initial(name, given)
             snncore.set_step_mode(net, mode)
             states = init(now)

@@ -67,6 +67,14 @@ class Subject(Conformance):
             more = {"backend": "eager", **more}
         return self.neuron(variant, **more)
 
+    def representative(self, variant: Variant, **more: Any) -> Any:
+        """A fresh neuron on the fastest backend, where it is of the first variant; else on eager.
+
+        For tests that would compile kernels which no other test of the variant needs.
+        """
+        make = self.neuron if variant == self.variants[0] else self.reference
+        return make(variant, **more)
+
     def smoothed(self, variant: Variant, **more: Any) -> Any:
         """A fresh float64 neuron whose surrogate is smooth in forward too."""
         net = self.reference(variant, **more, surrogate={"name": "sigmoid", "spiking": False})
