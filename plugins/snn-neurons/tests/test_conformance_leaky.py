@@ -18,7 +18,7 @@ class TestKLIF(NeuronConformance):
 
 class TestCLIF(NeuronConformance):
     component = "snn-neurons/clif"
-    variants = [{}, {"tau": 1.5, "surrogate": "atan", "detach_reset": True}]
+    variants = [{"tau": 1.5, "surrogate": "atan", "detach_reset": True}]
 
 
 class TestCubaLIF(NeuronConformance):
@@ -28,4 +28,4 @@ class TestCubaLIF(NeuronConformance):
 
 class TestGeneralLinear(NeuronConformance):
     component = "snn-neurons/general_linear"
-    variants = [{}]
+    variants = [{"v_reset": -0.1, "detach_reset": True}]

@@ -23,7 +23,7 @@ class TestTernaryLIF(NeuronConformance):
 
 class TestILIF(NeuronConformance):
     component = "snn-neurons/ilif"
-    variants = [{}, {"D": 2, "tau": 2.0, "v_threshold": 0.5, "detach_reset": True}]
+    variants = [{"D": 2, "tau": 2.0, "v_threshold": 0.5, "detach_reset": True}]
 
 
 class TestLIAF(NeuronConformance):

@@ -10,12 +10,12 @@ pytestmark = pytest.mark.slow
 
 class TestQIF(NeuronConformance):
     component = "snn-neurons/qif"
-    variants = [{}, {"v_reset": None, "tau": 1.5, "a0": 0.4, "v_c": 0.6, "v_rest": -0.2}]
+    variants = [{"v_reset": None, "tau": 1.5, "a0": 0.4, "v_c": 0.6, "v_rest": -0.2}]
 
 
 class TestEIF(NeuronConformance):
     component = "snn-neurons/eif"
-    variants = [{}, {"v_reset": None, "tau": 1.5, "delta_t": 0.6, "theta_rh": 0.9, "v_rest": -0.2}]
+    variants = [{"v_reset": None, "tau": 1.5, "delta_t": 0.6, "theta_rh": 0.9, "v_rest": -0.2}]
 
 
 class TestAdEx(NeuronConformance):

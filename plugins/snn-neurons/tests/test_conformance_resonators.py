@@ -16,6 +16,5 @@ class TestRAF(NeuronConformance):
 class TestResonateAndFire(NeuronConformance):
     component = "snn-neurons/resonate_and_fire"
     variants = [
-        {},
         {"b": -0.05, "omega": 2.0, "dt": 0.5, "v_threshold": 0.8, "v_reset": 0.2, "u_reset": -0.1},
     ]
