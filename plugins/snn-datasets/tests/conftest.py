@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from snn_datasets import place
+from snn_datasets import compiled, place
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +29,15 @@ def shared() -> Path:
     if not folder:
         pytest.skip("SNN_TEST_DATA names no folder of real recordings")
     return Path(folder)
+
+
+@pytest.fixture(params=["numba", "numpy"])
+def way(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Runs a test with compiled loops, and without."""
+    if request.param == "numba":
+        pytest.importorskip("numba")
+    with compiled.use(request.param == "numba"):
+        yield request.param
 
 
 def _encode(t: Any, x: Any, y: Any, p: Any) -> bytes:

@@ -181,6 +181,7 @@ def test_golden_decode_of_the_real_sample(shared: Path) -> None:
     assert events[-1].tolist() == (311175, 21, 14, 1)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(
     ("file", "members", "count", "digest"),
     [

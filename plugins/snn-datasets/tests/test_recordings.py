@@ -77,6 +77,7 @@ def golden(events: np.ndarray[Any, Any]) -> str:
     return hashlib.sha256(b"".join(column.tobytes() for column in columns)).hexdigest()[:16]
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(
     ("file", "count", "digest", "first", "last", "size"), GOLDEN, ids=[row[0] for row in GOLDEN]
 )
@@ -95,6 +96,7 @@ def test_golden_decodes(
         assert sensor_size(shared / file) == size
 
 
+@pytest.mark.usefixtures("way")
 def test_evt3_equals_its_truth(shared: Path) -> None:
     name = "evt3/expelliarmus_evt3_sample"
     with np.load(shared / f"{name}_truth.npz") as truth:
@@ -104,6 +106,7 @@ def test_evt3_equals_its_truth(shared: Path) -> None:
     assert np.array_equal(read_events(shared / f"{name}_truth.npz"), events)
 
 
+@pytest.mark.usefixtures("way")
 def test_evt21_and_dat_hold_the_events_of_evt2(shared: Path) -> None:
     events = read_events(shared / "evt2/expelliarmus_evt2_sample.raw")[:150_000]
     assert np.array_equal(read_events(shared / "dat/cd_reencoded_640x480.dat"), events)
@@ -126,6 +129,30 @@ def test_aedat4(shared: Path) -> None:
     assert len(events) == 111_954
     assert (events["t"][0], events["t"].max()) == (1605537493718345, 1605537494308262)
     assert sensor_size(path) == (320, 240)
+    aedat = pytest.importorskip("aedat")
+    others = [packet for packet in aedat.Decoder(str(path)) if "events" not in packet]
+    assert len(others) == 59
+    assert all("imus" in packet for packet in others)
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize(
+    ("recording", "classes", "counts"),
+    [
+        ("user01_natural", [1, 2, 3, 8, 8, 11], [42045, 27261, 15073, 8769, 6757, 11753]),
+        # The intervals of the second and third overlap.
+        ("user24_led", [4, 5, 6], [13039, 3991, 1489]),
+    ],
+)
+def test_cuts_of_gestures(
+    shared: Path, recording: str, classes: list[int], counts: list[int]
+) -> None:
+    folder = shared / "dvsgesture_like"
+    t = read_events(folder / f"{recording}.aedat")["t"]
+    rows = np.loadtxt(folder / f"{recording}_labels.csv", np.int64, delimiter=",", skiprows=1)
+    assert rows[:, 0].tolist() == classes
+    cuts = [int(np.count_nonzero((t >= start) & (t < end))) for _, start, end in rows]
+    assert cuts == counts
 
 
 def test_a_header_without_events(shared: Path) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any, BinaryIO, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snn_datasets.errors import FormatError
-from snn_datasets.events import Streamed, make_events
-from snn_datasets.sensor import Size, check_on_sensor, chip_size
-from snn_datasets.words import Unwrap, words
+from snn_datasets.sensor import Size, chip_size
+from snn_datasets.worded import Step, Worded
+from snn_datasets.words import Unwrap
 
 Chip: TypeAlias = Literal["DVS128", "DAVIS240C", "DAVIS346"]
 
@@ -22,7 +21,7 @@ _CHIP = re.compile(r"AEChip:\s*(\S+)")
 _READS_ONLY = {"writes": False, "reason": "jAER's old formats, which AEDAT 3.1 followed"}
 
 
-class Aedat2(Streamed):
+class Aedat2(Worded):
     """AEDAT 2.0 (``.aedat``): text header, then big-endian 32-bit addresses and times.
 
     The header names the chip, which decides what an address means. DVS128: bit 0 polarity (0 is
@@ -47,9 +46,9 @@ class Aedat2(Streamed):
         """(width, height) of the chip."""
         return _size(self.chip or _chip(_header(file)))
 
-    def blocks(self, file: BinaryIO, *, name: str) -> Iterator[NDArray[Any]]:
-        """Raises: FormatError if the file is cut off, names an unknown chip, or holds events off
-        its sensor."""
+    def step(self, file: BinaryIO, *, name: str) -> Step:
+        """Raises: FormatError if the header names an unknown chip; and, when the file is decoded,
+        if it is cut off or holds events off its sensor."""
         header = _header(file)
         chip = self.chip or _chip(header)
         size = _size(chip)
@@ -59,18 +58,11 @@ class Aedat2(Streamed):
                 f"{name}: its header names {named}; known are DVS128, DAVIS240 and DAVIS346: say "
                 'which layout it has, as in {"name": "aedat2", "chip": "DVS128"}'
             )
-        layout = np.dtype([("address", ">u4"), ("t", ">u4")])
-        unwrap, first = Unwrap(32), 0
-        for _, word in words(file, layout, name=name, unit="events", start=len(header)):
-            t, address = unwrap(word["t"]), word["address"].astype(np.int64)
-            decode = _dvs128 if "dvs128" in (chip or "").lower() else _davis
-            events = decode(t, address, size[0])
-            check_on_sensor(events, size, name=name, first=first)
-            first += events.size
-            yield events
+        decoded = _Dvs128Step if "dvs128" in (chip or "").lower() else _DavisStep
+        return decoded(name=name, start=len(header), size=size)
 
 
-class Aedat1(Streamed):
+class Aedat1(Worded):
     """AEDAT 1.0: big-endian addresses and times, with or without a text header.
 
     Files without a header are asked for by name: {"name": "aedat1", "chip": "channels"}.
@@ -98,36 +90,72 @@ class Aedat1(Streamed):
         self.address_bytes = address_bytes
         self.ticks_per_us = ticks_per_us
 
-    def blocks(self, file: BinaryIO, *, name: str) -> Iterator[NDArray[Any]]:
-        """Raises: FormatError if the file is cut off."""
+    def step(self, file: BinaryIO, *, name: str) -> Step:
+        """What decodes a file; one that is cut off is a FormatError."""
         start = len(_header(file))
-        layout = np.dtype([("address", f">u{self.address_bytes}"), ("t", ">u4")])
-        unwrap, first = Unwrap(32), 0
-        for _, word in words(file, layout, name=name, unit="events", start=start):
-            t = unwrap(word["t"]) // self.ticks_per_us
-            address = word["address"].astype(np.int64)
-            if self.chip == "DVS128":
-                events = _dvs128(t, address, 128)
-            else:
-                far = np.minimum(address >> 1, np.iinfo(np.int16).max)
-                events = make_events(t=t, x=far, y=np.zeros_like(far), p=address & 1)
-                check_on_sensor(events, (1 << 14, 1), name=name, first=first)
-            first += events.size
-            yield events
+        if self.chip == "DVS128":
+            step: _Step = _Dvs128Step(name=name, start=start, size=(128, 128), compiled=False)
+        else:
+            step = _ChannelStep(name=name, start=start, size=(1 << 14, 1))
+        step.layout = np.dtype([("address", f">u{self.address_bytes}"), ("t", ">u4")])
+        step.ticks_per_us = self.ticks_per_us
+        return step
 
 
-def _dvs128(t: NDArray[Any], address: NDArray[np.int64], width: int) -> NDArray[Any]:
-    kept = address >> 15 & 1 == 0
-    t, address = t[kept], address[kept]
-    x = width - 1 - (address >> 1 & 0x7F)
-    return make_events(t=t, x=x, y=address >> 8 & 0x7F, p=1 - (address & 1))
+class _Step(Step):
+    """What the steps of addresses share.
+
+    Args:
+        compiled: whether numba's loop may be used, which reads addresses of four bytes.
+    """
+
+    layout = np.dtype([("address", ">u4"), ("t", ">u4")])
+    unit: ClassVar[str] = "events"
+    ticks_per_us = 1
+
+    def __init__(self, *, name: str, start: int, size: Size, compiled: bool = True) -> None:
+        if not compiled:
+            self.loop = ""
+        super().__init__(name=name, start=start, size=size)
+        self.width = size[0]
+        self._unwrap = Unwrap(32, self.state)
+
+    def times(self, word: NDArray[Any]) -> NDArray[np.int64]:
+        t = self._unwrap(word["t"].astype(np.uint32))
+        return t if self.ticks_per_us == 1 else t // self.ticks_per_us
 
 
-def _davis(t: NDArray[Any], address: NDArray[np.int64], width: int) -> NDArray[Any]:
-    kept = (address >> 31 == 0) & (address >> 10 & 1 == 0)
-    t, address = t[kept], address[kept]
-    x = width - 1 - (address >> 12 & 0x3FF)
-    return make_events(t=t, x=x, y=address >> 22 & 0x1FF, p=address >> 11 & 1)
+class _Dvs128Step(_Step):
+    loop = "dvs128"
+
+    def plain(self, offset: int, word: NDArray[Any], out: NDArray[Any]) -> int:
+        t, address = self.times(word), word["address"].astype(np.int32)
+        external = address >> 15 & 1 == 1
+        if external.any():
+            t, address = t[~external], address[~external]
+        x = self.width - 1 - (address >> 1 & 0x7F)
+        return self.fill(out, t=t, x=x, y=address >> 8 & 0x7F, p=1 - (address & 1))
+
+
+class _DavisStep(_Step):
+    loop = "davis"
+
+    def plain(self, offset: int, word: NDArray[Any], out: NDArray[Any]) -> int:
+        t, address = self.times(word), word["address"].astype(np.int32)
+        others = (address < 0) | (address >> 10 & 1 == 1)
+        if others.any():
+            t, address = t[~others], address[~others]
+        x = self.width - 1 - (address >> 12 & 0x3FF)
+        return self.fill(out, t=t, x=x, y=address >> 22 & 0x1FF, p=address >> 11 & 1)
+
+
+class _ChannelStep(_Step):
+    loop = ""
+
+    def plain(self, offset: int, word: NDArray[Any], out: NDArray[Any]) -> int:
+        t, address = self.times(word), word["address"].astype(np.int64)
+        x = np.minimum(address >> 1, np.iinfo(np.int16).max)
+        return self.fill(out, t=t, x=x, y=np.zeros_like(x), p=address & 1)
 
 
 def _header(file: BinaryIO) -> bytes:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snn_datasets.errors import FormatError
-from snn_datasets.events import Streamed, check_writable, make_events
-from snn_datasets.sensor import Size, check_on_sensor, chip_size
+from snn_datasets.events import EVENT, Streamed, check_writable
+from snn_datasets.sensor import Size, chip_size
+from snn_datasets.worded import Step
 from snn_datasets.words import bytes_after
 
 Chip: TypeAlias = Literal["DVS128", "DAVIS240C", "DAVIS346", "DAVIS640"]
@@ -43,6 +44,7 @@ class _Packet(NamedTuple):
     capacity: int
     number: int
     valid: int
+    offset: int
 
 
 class Aedat31(Streamed):
@@ -71,24 +73,22 @@ class Aedat31(Streamed):
     def blocks(self, file: BinaryIO, *, name: str) -> Iterator[NDArray[Any]]:
         """One block per packet. Raises: FormatError if the file is cut off, a packet contradicts
         itself, or events are off the sensor that the header names."""
-        size = chip_size(_header(file, name=name))
-        offset, first, invalid = file.tell(), 0, 0
-        end = offset + bytes_after(file, offset)
-        while offset < end:
-            packet = _packet(file, offset, end, name=name)
-            offset += _PACKET.itemsize
-            payload = packet.capacity * packet.size
-            if packet.type == _POLARITY:
-                data = file.read(packet.number * _EVENT.itemsize)
-                events = _events(np.frombuffer(data, _EVENT), packet.overflow)
-                invalid += packet.number - events.size
-                check_on_sensor(events, size, name=name, first=first)
-                first += events.size
-                yield events
-            offset += payload
-            file.seek(offset)
-        if invalid:
-            _log.info("%s: %d events are marked invalid and dropped", name, invalid)
+        step = _Step(name=name, size=chip_size(_header(file, name=name)))
+        for packet in _polarity(file, name=name):
+            room = np.empty(packet.number, EVENT)
+            yield room[: step.packet(file, packet, room)]
+        step.tell()
+
+    def read(self, file: BinaryIO, *, name: str) -> NDArray[Any]:
+        """All events of ``file``. Raises: FormatError as :meth:`blocks`."""
+        step = _Step(name=name, size=chip_size(_header(file, name=name)))
+        packets = list(_polarity(file, name=name))
+        events = np.empty(sum(packet.number for packet in packets), EVENT)
+        count = 0
+        for packet in packets:
+            count += step.packet(file, packet, events[count:])
+        step.tell()
+        return events[:count]
 
     def write(self, file: BinaryIO, events: NDArray[Any], *, name: str) -> None:
         """Raises: FormatError for times of 2^62 us or more, or pixels off the chip."""
@@ -121,6 +121,51 @@ def _header(file: BinaryIO, *, name: str) -> str:
     return b"".join(lines).decode("utf-8", "replace")
 
 
+class _Step(Step):
+    """``state["high"]`` is the overflow count of the packet, ``state["lost"]`` counts invalid
+    events."""
+
+    layout = _EVENT
+    unit: ClassVar[str] = "events"
+    loop = "aedat31"
+
+    def packet(self, file: BinaryIO, packet: _Packet, out: NDArray[Any]) -> int:
+        """Decodes the events of a packet."""
+        file.seek(packet.offset)
+        self.state["high"] = packet.overflow
+        word = np.frombuffer(file.read(packet.number * _EVENT.itemsize), _EVENT)
+        return self(packet.offset, word, out) if word.size else 0
+
+    def plain(self, offset: int, word: NDArray[Any], out: NDArray[Any]) -> int:
+        valid = word["data"] & 1 == 1
+        if not valid.all():
+            word = word[valid]
+            self.state["lost"] += valid.size - word.size
+        data = word["data"]
+        t = (self.state["high"] << _TIME_BITS) + word["t"]
+        return self.fill(out, t=t, x=data >> 17, y=data >> 2 & 0x7FFF, p=data >> 1 & 1)
+
+    def tell(self) -> None:
+        invalid = int(self.state["lost"][0])
+        if invalid:
+            # That is the camera's own word, and no damage.
+            _log.info("%s: %d events are marked invalid and dropped", self.name, invalid)
+        self.state["lost"] = 0
+        super().tell()
+
+
+def _polarity(file: BinaryIO, *, name: str) -> Iterator[_Packet]:
+    """The packets of polarity events, from where the file stands."""
+    offset = file.tell()
+    end = offset + bytes_after(file, offset)
+    while offset < end:
+        file.seek(offset)
+        packet = _packet(file, offset, end, name=name)
+        if packet.type == _POLARITY:
+            yield packet
+        offset = packet.offset + packet.capacity * packet.size
+
+
 def _packet(file: BinaryIO, offset: int, end: int, *, name: str) -> _Packet:
     data = file.read(_PACKET.itemsize)
     if len(data) < _PACKET.itemsize:
@@ -128,7 +173,8 @@ def _packet(file: BinaryIO, offset: int, end: int, *, name: str) -> _Packet:
             f"{name} ends within the packet header at byte {offset}: {len(data)} of "
             f"{_PACKET.itemsize} bytes are there"
         )
-    packet = _Packet(*np.frombuffer(data, _PACKET)[0].tolist())
+    fields = np.frombuffer(data, _PACKET)[0].tolist()
+    packet = _Packet(*fields, offset=offset + _PACKET.itemsize)
     if (
         packet.type not in _TYPES
         or packet.size <= 0
@@ -147,13 +193,6 @@ def _packet(file: BinaryIO, offset: int, end: int, *, name: str) -> _Packet:
             f"{packet.capacity * packet.size} bytes of events are there"
         )
     return packet
-
-
-def _events(word: NDArray[Any], overflow: int) -> NDArray[Any]:
-    word = word[word["data"] & 1 == 1]
-    data = word["data"]
-    t = (np.int64(overflow) << _TIME_BITS) + word["t"]
-    return make_events(t=t, x=data >> 17, y=data >> 2 & 0x7FFF, p=data >> 1 & 1)
 
 
 def _packed(events: NDArray[Any]) -> bytes:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snn_datasets.errors import FormatError
-from snn_datasets.events import Streamed, check_writable, make_events
-from snn_datasets.words import words
+from snn_datasets.events import check_writable
+from snn_datasets.worded import Step, Worded
 
 _BYTES = 5
 _OVERFLOW_ROW = 240
@@ -20,7 +19,7 @@ _LAST = (1 << 23) - 1
 _END = 1 << 33
 
 
-class Bin40(Streamed):
+class Bin40(Worded):
     """Decoder of 40-bit event files (``.bin``, ``.bs2``), which have no header.
 
     An event is five bytes: x, y, then, from the highest bit, 1 bit polarity and 23 bits of time
@@ -39,17 +38,9 @@ class Bin40(Streamed):
     extensions: ClassVar[tuple[str, ...]] = (".bin", ".bs2")
     magic: ClassVar[bytes] = b""
 
-    def blocks(self, file: BinaryIO, *, name: str) -> Iterator[NDArray[Any]]:
-        """Raises: FormatError if the size of the file is no multiple of 5 bytes."""
-        markers = 0
-        for _, raw in words(file, ("u1", _BYTES), name=name, unit="40-bit events"):
-            x, y, high, middle, low = raw.T
-            t = (high & 0x7F).astype(np.int64) << 16 | middle.astype(np.int64) << 8 | low
-            marker = y == _OVERFLOW_ROW
-            passed = markers + np.cumsum(marker)
-            markers = int(passed[-1])
-            events = make_events(t=t + _OVERFLOW_US * passed, x=x, y=y, p=high >> 7)
-            yield events[~marker]
+    def step(self, file: BinaryIO, *, name: str) -> Step:
+        """What decodes a file; one whose size is no multiple of 5 bytes is a FormatError."""
+        return _Step(name=name)
 
     def write(self, file: BinaryIO, events: NDArray[Any], *, name: str) -> None:
         """Raises: FormatError for times that descend or reach 2^33 us, for pixels above 255, and
@@ -68,3 +59,24 @@ class Bin40(Streamed):
         before = np.repeat(np.arange(t.size), np.diff(markers, prepend=0))
         marker = np.array([0, _OVERFLOW_ROW, 0, 0, 0], np.uint8)
         file.write(np.insert(rows, before, marker, axis=0).tobytes())
+
+
+class _Step(Step):
+    """``state["wraps"]`` counts the markers."""
+
+    layout = np.dtype(("u1", _BYTES))
+    unit: ClassVar[str] = "40-bit events"
+    loop = "bin40"
+    seen: ClassVar[str] = "u1"
+
+    def plain(self, offset: int, word: NDArray[Any], out: NDArray[Any]) -> int:
+        x, y, high, middle, low = word.T
+        t = (high & 0x7F).astype(np.int64) << 16 | middle.astype(np.int64) << 8 | low
+        t += self.state["wraps"] * _OVERFLOW_US
+        marker = y == _OVERFLOW_ROW
+        if marker.any():
+            passed = np.cumsum(marker)
+            t += passed * _OVERFLOW_US
+            self.state["wraps"] += passed[-1]
+            t, x, y, high = (column[~marker] for column in (t, x, y, high))
+        return self.fill(out, t=t, x=x, y=y, p=high >> 7)

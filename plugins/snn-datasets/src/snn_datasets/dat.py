@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
@@ -10,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snn_datasets.errors import FormatError
-from snn_datasets.events import Streamed, check_writable, make_events
+from snn_datasets.events import check_writable
 from snn_datasets.evt2 import Pixels
 from snn_datasets.percent import PercentHeader, percent_lines
-from snn_datasets.sensor import Size, check_on_sensor
-from snn_datasets.words import Unwrap, words
+from snn_datasets.sensor import Size
+from snn_datasets.worded import Step, Worded
+from snn_datasets.words import Unwrap
 
 BOX = np.dtype(
     [
@@ -37,7 +37,7 @@ _CD = 0x0C
 _RENAMED = {"ts": "t", "confidence": "class_confidence"}
 
 
-class Dat(Streamed):
+class Dat(Worded):
     """Prophesee's and ATIS's events of eight bytes (``.dat``): 32 bits of time, 32 bits of data.
 
     The data are, from the highest bit, 4 bits polarity, 14 bits y, 14 bits x (version 2), or, with
@@ -73,9 +73,9 @@ class Dat(Streamed):
         """(width, height) from the header."""
         return PercentHeader.read(file).size()
 
-    def blocks(self, file: BinaryIO, *, name: str) -> Iterator[NDArray[Any]]:
-        """Raises: FormatError if the file is cut off, of another version or event size, or holds
-        events off the sensor that its header names."""
+    def step(self, file: BinaryIO, *, name: str) -> Step:
+        """Raises: FormatError if the file is of another version or event size; and, when it is
+        decoded, if it is cut off or holds events off the sensor that its header names."""
         header = PercentHeader.read(file)
         version = header.fields.get("version", "2")
         if version not in ("1", "2"):
@@ -90,18 +90,7 @@ class Dat(Streamed):
                     f"0x{marks.hex() or '(nothing)'}; the size must be {_EVENT_BYTES}"
                 )
             start += 2
-        unwrap, first = Unwrap(32), 0
-        for _, word in words(file, _WORD, name=name, unit="events", start=start):
-            data = word["data"]
-            t = unwrap(word["t"])
-            if version == "1":
-                events = make_events(t=t, x=data & 0x1FF, y=data >> 9 & 0xFF, p=data >> 17 & 1)
-            else:
-                p = data >> 28 != 0
-                events = make_events(t=t, x=data & 0x3FFF, y=data >> 14 & 0x3FFF, p=p)
-            check_on_sensor(events, header.size(), name=name, first=first)
-            first += events.size
-            yield events
+        return _Step(version, name=name, start=start, size=header.size())
 
     def write(self, file: BinaryIO, events: NDArray[Any], *, name: str) -> None:
         """Raises: FormatError for times of 2^32 us or more, or pixels above 16383."""
@@ -116,6 +105,22 @@ class Dat(Streamed):
         file.write(percent_lines(*lines))
         file.write(bytes([_CD, _EVENT_BYTES]))
         file.write(made.tobytes())
+
+
+class _Step(Step):
+    layout = _WORD
+    unit: ClassVar[str] = "events"
+
+    def __init__(self, version: str, *, name: str, start: int, size: Size | None) -> None:
+        self.loop = f"dat{version}"
+        super().__init__(name=name, start=start, size=size)
+        self._unwrap = Unwrap(32, self.state)
+
+    def plain(self, offset: int, word: NDArray[Any], out: NDArray[Any]) -> int:
+        t, data = self._unwrap(word["t"]), word["data"]
+        if self.loop == "dat1":
+            return self.fill(out, t=t, x=data & 0x1FF, y=data >> 9 & 0xFF, p=data >> 17 & 1)
+        return self.fill(out, t=t, x=data & 0x3FFF, y=data >> 14 & 0x3FFF, p=data >> 28 != 0)
 
 
 def read_boxes(path: str | Path) -> NDArray[Any]:

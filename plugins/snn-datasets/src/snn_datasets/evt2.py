@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, Any, BinaryIO, ClassVar
 
 import numpy as np
@@ -10,21 +9,21 @@ from annotated_types import Gt
 from numpy.typing import NDArray
 
 from snn_datasets.errors import FormatError
-from snn_datasets.events import Streamed, check_writable, make_events
+from snn_datasets.events import check_writable
 from snn_datasets.percent import PercentHeader, percent_lines
-from snn_datasets.sensor import Size, check_on_sensor
-from snn_datasets.words import Unwrap, interleave, last, words
+from snn_datasets.sensor import Size
+from snn_datasets.worded import Step, Worded
+from snn_datasets.words import Unwrap, interleave, last
 
 Pixels = Annotated[int, Gt(0)] | None
 
 _COORDINATE = 0x7FF
 _OFF, _ON, _TIME_HIGH = 0, 1, 8
-_KNOWN = np.isin(np.arange(16), (_OFF, _ON, _TIME_HIGH, 0xA, 0xE, 0xF))
-_HIGH_BITS = 28
+_LARGEST = (2048, 2048)
 _LOW_BITS = 6
 
 
-class Raw(Streamed):
+class Raw(Worded):
     """What Prophesee's raw formats share: a text header that names the word format.
 
     Args:
@@ -34,7 +33,6 @@ class Raw(Streamed):
     extensions: ClassVar[tuple[str, ...]] = (".raw",)
     magic: ClassVar[bytes] = b""
     version: ClassVar[str]
-    known: ClassVar[NDArray[np.bool_]]
 
     def __init__(self, width: Pixels = None, height: Pixels = None) -> None:
         self.width = width
@@ -58,16 +56,6 @@ class Raw(Streamed):
             lines.append(f"geometry {self.width}x{self.height}")
         return percent_lines(*lines, "end")
 
-    def check_types(self, types: NDArray[Any], *, name: str, offset: int, each: int) -> None:
-        """Raises: FormatError at the first word of a type that the format does not define."""
-        unknown = np.flatnonzero(~self.known[types])
-        if unknown.size:
-            i = int(unknown[0])
-            raise FormatError(
-                f"{name} holds at byte {offset + i * each} a word of type 0x{int(types[i]):X}, "
-                f"which EVT {self.version} does not define: the file is damaged, or another version"
-            )
-
 
 class Evt2(Raw):
     """EVT 2.0: 32-bit words (``.raw``).
@@ -89,28 +77,12 @@ class Evt2(Raw):
     """
 
     version: ClassVar[str] = "2.0"
-    known: ClassVar[NDArray[np.bool_]] = _KNOWN
 
-    def blocks(self, file: BinaryIO, *, name: str) -> Iterator[NDArray[Any]]:
-        """Raises: FormatError if the file is cut off, holds unknown words or events off the
-        sensor that its header names."""
+    def step(self, file: BinaryIO, *, name: str) -> Step:
+        """What decodes a file; a file that is cut off, unknown words, and events off the sensor
+        that the header names are FormatErrors."""
         header = PercentHeader.read(file)
-        clock, first = _Clock(), 0
-        for offset, word in words(file, "<u4", name=name, unit="words", start=header.bytes):
-            kind = word >> 28
-            self.check_types(kind, name=name, offset=offset, each=4)
-            high = clock(kind == _TIME_HIGH, word & 0xFFFFFFF)
-            kept = (kind <= _ON) & (high >= 0)
-            word, kind, high = word[kept], kind[kept], high[kept]
-            events = make_events(
-                t=high << _LOW_BITS | (word >> 22 & 0x3F),
-                x=word >> 11 & _COORDINATE,
-                y=word & _COORDINATE,
-                p=kind,
-            )
-            check_on_sensor(events, header.size(), name=name, first=first)
-            first += events.size
-            yield events
+        return _Evt2Step(name=name, start=header.bytes, size=header.size())
 
     def write(self, file: BinaryIO, events: NDArray[Any], *, name: str) -> None:
         """Raises: FormatError for times of 2^34 us or more, or pixels above 2047."""
@@ -142,34 +114,14 @@ class Evt21(Raw):
     """
 
     version: ClassVar[str] = "2.1"
-    known: ClassVar[NDArray[np.bool_]] = _KNOWN
 
-    def blocks(self, file: BinaryIO, *, name: str) -> Iterator[NDArray[Any]]:
-        """Raises: FormatError if the file is cut off, holds unknown words or events off the
-        sensor that its header names."""
+    def step(self, file: BinaryIO, *, name: str) -> Step:
+        """What decodes a file; a file that is cut off, unknown words, and events off the sensor
+        that the header names are FormatErrors."""
         header = PercentHeader.read(file)
-        halves = ["low", "high"]
-        if header.fields.get("endianness", "little").lower() == "legacy":
-            halves.reverse()
-        layout = np.dtype([(half, "<u4") for half in halves])
-        clock, first = _Clock(), 0
-        for offset, word in words(file, layout, name=name, unit="words", start=header.bytes):
-            upper = word["high"]
-            kind = upper >> 28
-            self.check_types(kind, name=name, offset=offset, each=8)
-            high = clock(kind == _TIME_HIGH, upper & 0xFFFFFFF)
-            kept = (kind <= _ON) & (high >= 0)
-            upper, kind, high = upper[kept], kind[kept], high[kept]
-            row, bit = set_bits(word["low"][kept])
-            events = make_events(
-                t=high[row] << _LOW_BITS | (upper[row] >> 22 & 0x3F),
-                x=(upper[row] >> 11 & _COORDINATE) + bit,
-                y=upper[row] & _COORDINATE,
-                p=kind[row],
-            )
-            check_on_sensor(events, header.size() or (2048, 2048), name=name, first=first)
-            first += events.size
-            yield events
+        legacy = header.fields.get("endianness", "little").lower() == "legacy"
+        size = header.size() or _LARGEST
+        return _Evt21Step(legacy, name=name, start=header.bytes, size=size)
 
     def write(self, file: BinaryIO, events: NDArray[Any], *, name: str) -> None:
         """One word per event. Raises: FormatError as :meth:`Evt2.write`."""
@@ -187,28 +139,100 @@ class Evt21(Raw):
         file.write(made.tobytes())
 
 
-class _Clock:
-    """The higher bits of the time at each word, counted on over loops; -1 while unknown."""
+class RawStep(Step):
+    """What the steps of Prophesee's raw words share.
 
-    def __init__(self) -> None:
-        self._unwrap = Unwrap(_HIGH_BITS)
-        self._high = -1
+    Attributes:
+        version: of the words.
+        types: numbers of the types that it defines.
+        time_bits: of the higher part of the time that a word holds.
+    """
 
-    def __call__(self, given: NDArray[np.bool_], values: NDArray[Any]) -> NDArray[np.int64]:
-        counted = np.zeros(values.size, np.int64)
-        counted[given] = self._unwrap(values[given])
-        high = last(counted, given, self._high)
-        self._high = int(high[-1])
-        return high
+    version: ClassVar[str]
+    types: ClassVar[tuple[int, ...]] = (_OFF, _ON, _TIME_HIGH, 0xA, 0xE, 0xF)
+    time_bits: ClassVar[int] = 28
+
+    def __init__(self, *, name: str, start: int, size: Size | None) -> None:
+        super().__init__(name=name, start=start, size=size)
+        self.unwrap = Unwrap(self.time_bits, self.state)
+
+    def check_types(self, types: NDArray[Any], offset: int) -> None:
+        """Raises: FormatError at the first word of a type that the format does not define."""
+        counts = np.bincount(types, minlength=16)
+        if counts[list(self.types)].sum() == types.size:
+            return
+        each = np.dtype(self.layout).itemsize
+        i = int(np.flatnonzero(~np.isin(types, self.types))[0])
+        raise FormatError(
+            f"{self.name} holds at byte {offset + i * each} a word of type 0x{int(types[i]):X}, "
+            f"which EVT {self.version} does not define: the file is damaged, or another version"
+        )
+
+    def events_at(
+        self, kind: NDArray[Any], values: NDArray[Any]
+    ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """Places of the words of events, and the higher part of the time there; -1 if unknown."""
+        given = kind == _TIME_HIGH
+        counted = self.unwrap(values[given] & 0xFFFFFFF)
+        at = np.flatnonzero(kind <= _ON)
+        high = last(counted, given, int(self.state["high"][0]), at)
+        if counted.size:
+            self.state["high"] = counted[-1]
+        return at, high
+
+
+class _Evt2Step(RawStep):
+    layout = np.dtype("<u4")
+    version: ClassVar[str] = "2.0"
+    loop = "evt2"
+
+    def plain(self, offset: int, word: NDArray[Any], out: NDArray[Any]) -> int:
+        kind = word >> 28
+        self.check_types(kind, offset)
+        at, high = self.events_at(kind, word)
+        if high.size and high[0] < 0:
+            at, high = at[high >= 0], high[high >= 0]
+            self.state["lost"] += np.count_nonzero(kind <= _ON) - at.size
+        event = word[at]
+        t = high << _LOW_BITS | (event >> 22 & 0x3F)
+        x, y = event >> 11 & _COORDINATE, event & _COORDINATE
+        return self.fill(out, t=t, x=x, y=y, p=event >> 28)
+
+
+class _Evt21Step(RawStep):
+    version: ClassVar[str] = "2.1"
+    most: ClassVar[int] = 32
+
+    def __init__(self, legacy: bool, *, name: str, start: int, size: Size) -> None:
+        self.loop = "evt21_legacy" if legacy else "evt21"
+        halves = ("high", "low") if legacy else ("low", "high")
+        self.layout = np.dtype([(half, "<u4") for half in halves])
+        super().__init__(name=name, start=start, size=size)
+
+    def plain(self, offset: int, word: NDArray[Any], out: NDArray[Any]) -> int:
+        upper, low = word["high"], word["low"]
+        kind = upper >> 28
+        self.check_types(kind, offset)
+        at, high = self.events_at(kind, upper)
+        if high.size and high[0] < 0:
+            self.state["lost"] += set_bits(low[at[high < 0]])[0].size
+            at, high = at[high >= 0], high[high >= 0]
+        row, bit = set_bits(low[at])
+        event, high = upper[at][row], high[row]
+        t = high << _LOW_BITS | (event >> 22 & 0x3F)
+        x, y = (event >> 11 & _COORDINATE) + bit, event & _COORDINATE
+        return self.fill(out, t=t, x=x, y=y, p=event >> 28)
 
 
 def set_bits(masks: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Mask number and position of each set bit of 32, mask by mask from the lowest bit.
+    """Mask number and position of each set bit, mask by mask from the lowest bit.
+
+    Args:
+        masks: little-endian words.
 
     Example:
-        >>> [part.tolist() for part in set_bits(np.array([5, 0, 2]))]
+        >>> [part.tolist() for part in set_bits(np.array([5, 0, 2], "<u2"))]
         [[0, 0, 2], [0, 2, 1]]
     """
-    octets = masks.astype("<u4").view(np.uint8).reshape(-1, 4)
-    row, bit = np.nonzero(np.unpackbits(octets, axis=1, bitorder="little"))
-    return row, bit
+    bits = np.unpackbits(np.ascontiguousarray(masks).view(np.uint8), bitorder="little")
+    return np.divmod(np.flatnonzero(bits.view(np.bool_)), 8 * masks.itemsize)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snn_datasets.events import check_writable, make_events
-from snn_datasets.evt2 import Raw, set_bits
+from snn_datasets.events import check_writable
+from snn_datasets.evt2 import Raw, RawStep, set_bits
 from snn_datasets.percent import PercentHeader
-from snn_datasets.sensor import check_on_sensor
-from snn_datasets.words import Unwrap, interleave, last, words
+from snn_datasets.sensor import Size
+from snn_datasets.worded import Step
+from snn_datasets.words import interleave, last
 
 _ADDR_Y, _ADDR_X, _BASE_X, _VECT_12, _VECT_8, _TIME_LOW, _TIME_HIGH = 0, 2, 3, 4, 5, 6, 8
 _OTHERS = (7, 0xA, 0xE, 0xF)
 _COORDINATE = 0x7FF
 _LARGEST = (2048, 2048)
+_NOWHERE = -(1 << 60)
 _TIME_BITS = 12
 # From here the writer needs so many words to count the loops up that the file would be all clock.
 _END = 1 << 40
@@ -41,23 +41,12 @@ class Evt3(Raw):
     """
 
     version: ClassVar[str] = "3.0"
-    known: ClassVar[NDArray[np.bool_]] = np.isin(
-        np.arange(16),
-        (_ADDR_Y, _ADDR_X, _BASE_X, _VECT_12, _VECT_8, _TIME_LOW, _TIME_HIGH, *_OTHERS),
-    )
 
-    def blocks(self, file: BinaryIO, *, name: str) -> Iterator[NDArray[Any]]:
-        """Raises: FormatError if the file is cut off, holds unknown words or events off the
-        sensor that its header names."""
+    def step(self, file: BinaryIO, *, name: str) -> Step:
+        """What decodes a file; a file that is cut off, unknown words, and events off the sensor
+        that the header names are FormatErrors."""
         header = PercentHeader.read(file)
-        state, first = _State(Unwrap(_TIME_BITS)), 0
-        for offset, word in words(file, "<u2", name=name, unit="words", start=header.bytes):
-            kind = word >> 12
-            self.check_types(kind, name=name, offset=offset, each=2)
-            events = state.events(kind, word.astype(np.int64))
-            check_on_sensor(events, header.size() or _LARGEST, name=name, first=first)
-            first += events.size
-            yield events
+        return _Step(name=name, start=header.bytes, size=header.size() or _LARGEST)
 
     def write(self, file: BinaryIO, events: NDArray[Any], *, name: str) -> None:
         """One word of type 2 per event. Raises: FormatError for times that descend or reach 2^40
@@ -84,51 +73,73 @@ class Evt3(Raw):
         file.write(made.astype("<u2").tobytes())
 
 
-@dataclass
-class _State:
-    """What the words so far say about the next event; -1 where they say nothing."""
+class _Step(RawStep):
+    layout = np.dtype("<u2")
+    version: ClassVar[str] = "3.0"
+    types: ClassVar[tuple[int, ...]] = (
+        *(_ADDR_Y, _ADDR_X, _BASE_X, _VECT_12, _VECT_8, _TIME_LOW, _TIME_HIGH),
+        *_OTHERS,
+    )
+    time_bits: ClassVar[int] = _TIME_BITS
+    most: ClassVar[int] = 12
+    loop = "evt3"
+    seen: ClassVar[str] = "<u2"
 
-    loops: Unwrap
-    high: int = -1
-    low: int = 0
-    y: int = -1
-    base: int = -(1 << 60)
-    p: int = 0
+    def __init__(self, *, name: str, start: int, size: Size) -> None:
+        super().__init__(name=name, start=start, size=size)
+        self.state["base"] = _NOWHERE
 
-    def events(self, kind: NDArray[Any], word: NDArray[np.int64]) -> NDArray[Any]:
-        """The events of one block."""
-        t = self._time(kind, word)
-        y = last(word & _COORDINATE, kind == _ADDR_Y, self.y)
+    def plain(self, offset: int, word: NDArray[Any], out: NDArray[Any]) -> int:
+        kind, state = word >> 12, self.state
+        self.check_types(kind, offset)
+        single, wide = kind == _ADDR_X, kind == _VECT_12
+        at = np.flatnonzero(single | wide | (kind == _VECT_8))
+        t = self._time(kind, word, at)
+        y = self._latest("y", word & _COORDINATE, kind == _ADDR_Y, at)
         is_base = kind == _BASE_X
-        p = last(word >> 11 & 1, is_base, self.p)
+        p = self._latest("p", word >> 11 & 1, is_base, at)
         # A vector word moves the base on, so the base is what was set plus the moves since.
-        moves = np.where(kind == _VECT_12, 12, np.where(kind == _VECT_8, 8, 0))
+        moves = np.where(wide, 12, np.where(kind == _VECT_8, 8, 0))
         moved = np.cumsum(moves)
-        base = last((word & _COORDINATE) - moved, is_base, self.base) + moved
-        self.y, self.p, self.base = int(y[-1]), int(p[-1]), int(base[-1])
+        set_to = (word[is_base] & _COORDINATE) - moved[is_base]
+        base = last(set_to, is_base, int(state["base"][0]), at) + moved[at] - moves[at]
+        state["base"] = (set_to[-1] if set_to.size else state["base"][0]) + moved[-1]
 
-        single = kind == _ADDR_X
-        kept = (single | (moves > 0)) & (t >= 0) & (y >= 0) & (single | (base >= moves))
-        single, word, moves = single[kept], word[kept], moves[kept]
-        masks = np.where(single, 1, word & (1 << moves) - 1)
-        starts = np.where(single, word & _COORDINATE, base[kept] - moves)
+        single, event, moves = single[at], word[at], moves[at]
+        masks = np.where(single, 1, event & (1 << moves) - 1).astype("<u2")
+        known = (t >= 0) & (y >= 0) & (single | (base >= 0))
+        if not known.all():
+            state["lost"] += set_bits(masks[~known])[0].size
+            masks[~known] = 0
         row, bit = set_bits(masks)
-        return make_events(
-            t=t[kept][row],
-            # Damaged vectors run off any sensor; they must not wrap round to a good column.
-            x=np.minimum(starts[row] + bit, np.iinfo(np.int16).max),
-            y=y[kept][row],
-            p=np.where(single, word >> 11 & 1, p[kept])[row],
-        )
+        x = np.where(single, event & _COORDINATE, base)[row] + bit
+        # Damaged vectors run off any sensor; they must not wrap round to a good column.
+        x = np.minimum(x, np.iinfo(np.int16).max)
+        p = np.where(single, event >> 11 & 1, p)
+        return self.fill(out, t=t[row], x=x, y=y[row], p=p[row])
 
-    def _time(self, kind: NDArray[Any], word: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Microseconds at each word, -1 before the first higher part."""
+    def _latest(
+        self, field: str, values: NDArray[Any], given: NDArray[np.bool_], at: NDArray[np.intp]
+    ) -> NDArray[np.int64]:
+        """What was last said, and is noted in the state."""
+        said = values[given]
+        found = last(said, given, int(self.state[field][0]), at)
+        if said.size:
+            self.state[field] = said[-1]
+        return found
+
+    def _time(
+        self, kind: NDArray[Any], word: NDArray[Any], at: NDArray[np.intp]
+    ) -> NDArray[np.int64]:
+        """Microseconds at some words, -1 before the first higher part."""
         given = kind == _TIME_HIGH
-        counted = np.zeros(word.size, np.int64)
-        counted[given] = self.loops(word[given] & 0xFFF)
-        high = last(counted, given, self.high)
-        changed = np.diff(high, prepend=self.high) != 0
+        counted = self.unwrap(word[given] & 0xFFF)
+        before = int(self.state["high"][0])
+        high = last(counted, given, before, at)
+        changed = given.copy()
+        changed[given] = np.diff(counted, prepend=before) != 0
+        if counted.size:
+            self.state["high"] = counted[-1]
         is_low = kind == _TIME_LOW
-        low = last(np.where(is_low, word & 0xFFF, 0), is_low | changed, self.low)
-        self.high, self.low = int(high[-1]), int(low[-1])
+        low = self._latest("low", np.where(is_low, word & 0xFFF, 0), is_low | changed, at)
         return np.where(high < 0, -1, high << _TIME_BITS | low)

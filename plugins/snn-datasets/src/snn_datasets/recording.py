@@ -7,12 +7,11 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, cast
 
-import numpy as np
 from numpy.typing import NDArray
 
 import snncore
 from snn_datasets.errors import FormatError
-from snn_datasets.events import Blocks, Format, Recognising, Sized, Writing
+from snn_datasets.events import Blocks, Format, Recognising, Sized, Writing, join_events
 from snncore.errors import PluginLoadError
 from snncore.registry import label
 
@@ -86,13 +85,13 @@ def iter_events(
             count += block.size
             if count < events:
                 continue
-            whole = np.concatenate(held)
+            whole = join_events(held)
             count %= events
             for start in range(0, whole.size - count, events):
                 yield whole[start : start + events]
             held = [whole[whole.size - count :]]
         if count:
-            yield np.concatenate(held)
+            yield join_events(held)
 
 
 def sensor_size(path: str | Path, format: Named = None) -> tuple[int, int]:

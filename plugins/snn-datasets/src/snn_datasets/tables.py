@@ -17,6 +17,7 @@ from snn_datasets.events import Streamed, check_writable
 from snn_datasets.npy_bytes import npy_array
 
 _LINES = 1 << 16
+_LINE = 1 << 12
 _MAGIC = b"\x93NUMPY"
 _ZIP = b"PK\x03\x04"
 _SIDES = ("neg", "pos")
@@ -150,7 +151,8 @@ class Csv(Streamed):
     def blocks(self, file: BinaryIO, *, name: str) -> Iterator[NDArray[Any]]:
         """Raises: FormatError for lines that are no events."""
         file.seek(0)
-        lines = iter(file.readline, b"")
+        # A line that never ends is no event: nor may it fill the memory.
+        lines = iter(lambda: file.readline(_LINE), b"")
         head = _text([next(lines, b"")], name)[0].strip()
         delimiter = next((mark for mark in ",;" if mark in head), None)
         words = [word.strip().lower() for word in head.split(delimiter)]

@@ -47,44 +47,62 @@ def bytes_after(file: BinaryIO, start: int) -> int:
     return max(end - start, 0)
 
 
-def last(values: NDArray[Any], given: NDArray[np.bool_], before: int) -> NDArray[np.int64]:
-    """At each place the latest of ``values`` that was ``given``, or what held ``before``.
+def last(
+    values: NDArray[Any], given: NDArray[np.bool_], before: int, at: NDArray[np.intp] | None = None
+) -> NDArray[np.int64]:
+    """At each place the latest value that was given up to there, or what held ``before``.
+
+    Args:
+        values: what is given, one for each true place of ``given``.
+        at: the places wanted; all of them if not given.
 
     Example:
-        >>> last(np.array([1, 2, 3]), np.array([False, True, False]), 9).tolist()
-        [9, 2, 2]
+        >>> last(np.array([2, 3]), np.array([False, True, False, True]), 9).tolist()
+        [9, 2, 2, 3]
     """
-    place = np.where(given, np.arange(1, values.size + 1), 0)
-    return np.concatenate([[before], values]).astype(np.int64)[np.maximum.accumulate(place)]
+    count = np.cumsum(given)
+    known = np.empty(values.size + 1, np.int64)
+    known[0], known[1:] = before, values
+    return known[count if at is None else count[at]]
 
 
 class Unwrap:
     """Makes a counter of few bits count on, over all blocks of a file.
 
-    A fall by more than half the range is a wrap; a smaller one is a time that descends.
+    A fall by more than half the range is a wrap. A rise by more than half after a wrap is the way
+    back over it: times that are a little out of order at a wrap stay so. A smaller fall is a time
+    that descends.
 
     Args:
         bits: width of the counter.
+        state: record that holds ``raw`` and ``wraps``, the last value and the wraps before it.
 
     Example:
         >>> unwrap = Unwrap(8)
-        >>> unwrap(np.array([250, 3])).tolist(), unwrap(np.array([5])).tolist()
-        ([250, 259], [261])
+        >>> unwrap(np.array([250, 3])).tolist(), unwrap(np.array([254, 5])).tolist()
+        ([250, 259], [254, 261])
     """
 
-    def __init__(self, bits: int) -> None:
-        self._range = 1 << bits
-        self._before = 0
-        self._wraps = 0
+    def __init__(self, bits: int, state: NDArray[Any] | None = None) -> None:
+        self._bits = bits
+        self._state = np.zeros(1, [("raw", "<i8"), ("wraps", "<i8")]) if state is None else state
 
     def __call__(self, values: NDArray[Any]) -> NDArray[np.int64]:
-        values = values.astype(np.int64)
         if not values.size:
-            return values
-        falls = np.diff(values, prepend=self._before) < -(self._range // 2)
-        wraps = self._wraps + np.cumsum(falls)
-        self._before, self._wraps = int(values[-1]), int(wraps[-1])
-        return values + wraps * self._range
+            return values.astype(np.int64)
+        half = 1 << self._bits - 1
+        before, wraps = int(self._state["raw"][0]), int(self._state["wraps"][0])
+        self._state["raw"] = values[-1]
+        low, high = min(int(values.min()), before), max(int(values.max()), before)
+        values = values.astype(np.int64)
+        if high - low <= half:
+            return values + (wraps << self._bits) if wraps else values
+        steps = np.diff(values, prepend=before)
+        walk = wraps + np.cumsum((steps < -half).astype(np.int64) - (steps > half))
+        # Before the first wrap there is nothing to go back over.
+        walk -= np.minimum(np.minimum.accumulate(walk), 0)
+        self._state["wraps"] = walk[-1]
+        return values + (walk << self._bits)
 
 
 def interleave(*columns: tuple[NDArray[Any], NDArray[np.bool_]]) -> NDArray[Any]:
