@@ -174,6 +174,30 @@ class TestShd(_Read):
         return file.getvalue()
 
 
+class TestNTidigits(_Read):
+    component = "snn-datasets/ntidigits"
+    params = {"sample": 1, "split": "test"}
+    pixels = (64, 1)
+
+    def expected(self) -> NDArray[Any]:
+        events = self.drawn(60)
+        events["p"] = 0
+        return events
+
+    def example(self) -> bytes:
+        h5py = pytest.importorskip("h5py")
+        events, file = self.expected(), BytesIO()
+        with h5py.File(file, "w") as h5:
+            lists = {"train": ["man-ab-a-3"], "test": ["man-cd-b-z", "man-cd-a-1o"]}
+            for split, names in lists.items():
+                h5[f"{split}_labels"] = np.array(names, "S")
+                for name in names:
+                    own = events if name == "man-cd-a-1o" else events[:3]
+                    h5[f"{split}_timestamps/{name}"] = own["t"] / 1e6
+                    h5[f"{split}_addresses/{name}"] = own["x"].astype("u1")
+        return file.getvalue()
+
+
 class TestDsec(_Read):
     component = "snn-datasets/dsec"
     pixels = (640, 480)

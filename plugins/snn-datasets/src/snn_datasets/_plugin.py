@@ -114,6 +114,12 @@ def snn_components(register: Register) -> None:
     )
     register(
         "format",
+        "ntidigits",
+        "snn_datasets.ntidigits:NTidigits",
+        summary="HDF5 (n-tidigits.hdf5) of the spoken digits N-TIDIGITS18",
+    )
+    register(
+        "format",
         "dsec",
         "snn_datasets.dsec:Dsec",
         summary="HDF5 (events.h5) of DSEC",

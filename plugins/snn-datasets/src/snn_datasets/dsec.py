@@ -12,8 +12,8 @@ from snn_datasets.columns import from_columns
 from snn_datasets.errors import FormatError
 from snn_datasets.events import Streamed
 from snn_datasets.extras import need
+from snn_datasets.hdf5 import MAGIC, column, holds, opened
 from snn_datasets.sensor import Size, check_on_sensor
-from snn_datasets.shd import MAGIC, holds, opened
 from snn_datasets.words import BLOCK
 
 _SIZE = (640, 480)
@@ -45,8 +45,8 @@ class Dsec(Streamed):
     def blocks(self, file: BinaryIO, *, name: str) -> Iterator[NDArray[Any]]:
         """Raises: FormatError for a damaged file or events off the sensor."""
         with opened(file, name=name) as h5:
-            columns = {field: h5[f"events/{field}"] for field in "txyp"}
-            lengths = {field: len(column) for field, column in columns.items()}
+            columns = {field: column(h5, f"events/{field}", name=name) for field in "txyp"}
+            lengths = {field: len(values) for field, values in columns.items()}
             if len(set(lengths.values())) > 1:
                 raise FormatError(f"{name}: columns differ in length: {lengths}")
             plist = columns["t"].id.get_create_plist()
@@ -55,8 +55,8 @@ class Dsec(Streamed):
             offset = int(h5["t_offset"][()])
             for start in range(0, lengths["t"], BLOCK):
                 part = {
-                    field: np.asarray(column[start : start + BLOCK])
-                    for field, column in columns.items()
+                    field: np.asarray(values[start : start + BLOCK])
+                    for field, values in columns.items()
                 }
                 part["t"] = part["t"].astype(np.int64) + offset
                 events = from_columns(part, name=name, first=start)
