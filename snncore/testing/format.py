@@ -181,7 +181,7 @@ class FormatConformance(Conformance):
             )
 
     def test_damage_is_an_error_or_gives_events(self) -> None:
-        for what, data in _damaged(self.example()):
+        for what, data in damaged(self.example()):
             self._attempt(data, what)
 
     def test_foreign_files_are_errors_or_give_events(self) -> None:
@@ -222,8 +222,11 @@ def _foreign() -> list[bytes]:
     return [b"", bytes(4001), noise, text, page, archive]
 
 
-def _damaged(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Copies of a file with flipped bits, overwritten stretches, lost and doubled stretches."""
+def damaged(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """200 copies of a file with flipped bits, overwritten stretches, lost and doubled stretches.
+
+    Yields: what was done, and the copy.
+    """
     random = np.random.default_rng(3)
     for number in range(_DAMAGES):
         copy = bytearray(data)

@@ -16,6 +16,7 @@ from snn_datasets.words import Unwrap
 Chip: TypeAlias = Literal["DVS128", "DAVIS240C", "DAVIS346"]
 
 _LINE = 1 << 16
+_ANY_VERSION = b"#!AER-DAT"
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f]")
 _CHIP = re.compile(r"AEChip:\s*(\S+)")
 _READS_ONLY = {"writes": False, "reason": "jAER's old formats, which AEDAT 3.1 followed"}
@@ -47,9 +48,10 @@ class Aedat2(Worded):
         return _size(self.chip or _chip(_header(file)))
 
     def step(self, file: BinaryIO, *, name: str) -> Step:
-        """Raises: FormatError if the header names an unknown chip; and, when the file is decoded,
-        if it is cut off or holds events off its sensor."""
+        """Raises: FormatError if the header is of another version or names an unknown chip; and,
+        when the file is decoded, if it is cut off or holds events off its sensor."""
         header = _header(file)
+        _check_version(header, self.magic, name=name)
         chip = self.chip or _chip(header)
         size = _size(chip)
         if size is None:
@@ -91,8 +93,11 @@ class Aedat1(Worded):
         self.ticks_per_us = ticks_per_us
 
     def step(self, file: BinaryIO, *, name: str) -> Step:
-        """What decodes a file; one that is cut off is a FormatError."""
-        start = len(_header(file))
+        """Raises: FormatError if the header is of another version; and, when the file is decoded,
+        if it is cut off."""
+        header = _header(file)
+        _check_version(header, self.magic, name=name)
+        start = len(header)
         if self.chip == "DVS128":
             step: _Step = _Dvs128Step(name=name, start=start, size=(128, 128), compiled=False)
         else:
@@ -167,6 +172,15 @@ def _header(file: BinaryIO) -> bytes:
             break
         lines.append(line)
     return b"".join(lines)
+
+
+def _check_version(header: bytes, magic: bytes, *, name: str) -> None:
+    """Raises: FormatError if a header says that it is of another version."""
+    if header.startswith(_ANY_VERSION) and not header.startswith(magic):
+        raise FormatError(
+            f"{name} begins with {header[: len(magic)]!r}, not with {magic!r}: leave format out, "
+            "or name that of the file"
+        )
 
 
 def _chip(header: bytes) -> str | None:

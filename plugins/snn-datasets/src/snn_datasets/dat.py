@@ -77,6 +77,12 @@ class Dat(Worded):
         """Raises: FormatError if the file is of another version or event size; and, when it is
         decoded, if it is cut off or holds events off the sensor that its header names."""
         header = PercentHeader.read(file)
+        raw = {"evt", "format"} & set(header.fields)
+        if raw:
+            raise FormatError(
+                f"{name}: its header has the line {raw.pop()!r} of raw words, which are no .dat "
+                "file: leave format out, or name that of the file"
+            )
         version = header.fields.get("version", "2")
         if version not in ("1", "2"):
             raise FormatError(f"{name} is of version {version!r}; versions 1 and 2 are known")

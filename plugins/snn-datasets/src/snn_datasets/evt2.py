@@ -40,10 +40,18 @@ class Raw(Worded):
 
     def recognises(self, file: BinaryIO) -> bool:
         """Whether the header names this version."""
-        fields = PercentHeader.read(file).fields
-        named = fields.get("format", "").partition(";")[0].upper()
-        version = f"EVT{self.version.replace('.0', '').replace('.', '')}"
-        return named == version if named else fields.get("evt") == self.version
+        return _named(PercentHeader.read(file)) == _short(self.version)
+
+    def header_of(self, file: BinaryIO, *, name: str) -> PercentHeader:
+        """The header of a file. Raises: FormatError if it names other words than this version's."""
+        header = PercentHeader.read(file)
+        named = _named(header)
+        if named and named != _short(self.version):
+            raise FormatError(
+                f"{name}: its header names words of {named}, this is the decoder of "
+                f"{_short(self.version)}: leave format out, or name that of the file"
+            )
+        return header
 
     def size(self, file: BinaryIO, *, name: str) -> Size | None:
         """(width, height) from the header."""
@@ -79,9 +87,9 @@ class Evt2(Raw):
     version: ClassVar[str] = "2.0"
 
     def step(self, file: BinaryIO, *, name: str) -> Step:
-        """What decodes a file; a file that is cut off, unknown words, and events off the sensor
-        that the header names are FormatErrors."""
-        header = PercentHeader.read(file)
+        """Raises: FormatError if the header names other words; and, when the file is decoded, if
+        it is cut off, holds unknown words, or events off the sensor that the header names."""
+        header = self.header_of(file, name=name)
         return _Evt2Step(name=name, start=header.bytes, size=header.size())
 
     def write(self, file: BinaryIO, events: NDArray[Any], *, name: str) -> None:
@@ -116,9 +124,9 @@ class Evt21(Raw):
     version: ClassVar[str] = "2.1"
 
     def step(self, file: BinaryIO, *, name: str) -> Step:
-        """What decodes a file; a file that is cut off, unknown words, and events off the sensor
-        that the header names are FormatErrors."""
-        header = PercentHeader.read(file)
+        """Raises: FormatError if the header names other words; and, when the file is decoded, if
+        it is cut off, holds unknown words, or events off the sensor that the header names."""
+        header = self.header_of(file, name=name)
         legacy = header.fields.get("endianness", "little").lower() == "legacy"
         size = header.size() or _LARGEST
         return _Evt21Step(legacy, name=name, start=header.bytes, size=size)
@@ -137,6 +145,16 @@ class Evt21(Raw):
         made["low"][upper >> 28 <= _ON] = 1 << (x & 31)
         file.write(self.header())
         file.write(made.tobytes())
+
+
+def _named(header: PercentHeader) -> str:
+    """The word format that a header names, such as EVT21; "" if it names none."""
+    named = header.fields.get("format", "").partition(";")[0].upper()
+    return named or _short(header.fields.get("evt", ""))
+
+
+def _short(version: str) -> str:
+    return f"EVT{version.removesuffix('.0').replace('.', '')}" if version else ""
 
 
 class RawStep(Step):

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from snn_datasets.events import check_writable
 from snn_datasets.evt2 import Raw, RawStep, set_bits
-from snn_datasets.percent import PercentHeader
 from snn_datasets.sensor import Size
 from snn_datasets.worded import Step
 from snn_datasets.words import interleave, last
@@ -43,9 +42,9 @@ class Evt3(Raw):
     version: ClassVar[str] = "3.0"
 
     def step(self, file: BinaryIO, *, name: str) -> Step:
-        """What decodes a file; a file that is cut off, unknown words, and events off the sensor
-        that the header names are FormatErrors."""
-        header = PercentHeader.read(file)
+        """Raises: FormatError if the header names other words; and, when the file is decoded, if
+        it is cut off, holds unknown words, or events off the sensor that the header names."""
+        header = self.header_of(file, name=name)
         return _Step(name=name, start=header.bytes, size=header.size() or _LARGEST)
 
     def write(self, file: BinaryIO, events: NDArray[Any], *, name: str) -> None:
