@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from snncore import config, registry
+from snncore.errors import SnnError
 from snncore.testing.conformance import Conformance
 
 EVENT = np.dtype([("t", "<i8"), ("x", "<i2"), ("y", "<i2"), ("p", "u1")])
@@ -183,6 +185,23 @@ class FormatConformance(Conformance):
     def test_damage_is_an_error_or_gives_events(self) -> None:
         for what, data in damaged(self.example()):
             self._attempt(data, what)
+
+    def test_files_of_other_formats_are_errors_or_give_events(self) -> None:
+        """Those that the installed formats write."""
+        events = np.zeros(40, EVENT)
+        events["t"] = np.arange(40) * 1000
+        for component in registry.components(self.kind):
+            if component.qualified == self.component:
+                continue
+            try:
+                other = config.build(self.kind, component.qualified)
+            except SnnError:
+                # Another plugin's fault, which its own tests report.
+                continue
+            if hasattr(other, "write"):
+                file = BytesIO()
+                other.write(file, events, name=_NAME)
+                self._attempt(file.getvalue(), f"a file of {component.qualified}")
 
     def test_foreign_files_are_errors_or_give_events(self) -> None:
         for data in _foreign():

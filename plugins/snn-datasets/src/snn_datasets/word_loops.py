@@ -3,6 +3,9 @@
 Each takes the words of a block, the state of :mod:`snn_datasets.worded`, room for the events, and
 the size of the sensor; and gives the number of events, or -1 where a word or an event is none of
 the format, which numpy then explains. What the bits mean is said by the formats' classes.
+
+Nothing here may come from another module of this package: numba compiles a loop anew when its own
+file has changed, and no other.
 """
 
 from __future__ import annotations
@@ -12,8 +15,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-
-from snn_datasets.worded import FALL_US
 
 Words: TypeAlias = NDArray[Any]
 State: TypeAlias = NDArray[Any]
@@ -50,7 +51,7 @@ def _put(out: Events, n: int, state: Any, t: Number, x: Number, y: Number, p: Nu
     event.x = x
     event.y = y
     event.p = p
-    if t < state.time - FALL_US:
+    if t < state.time - state.patience:
         if state.falls == 0:
             state.fall = state.count + n
         state.falls += 1

@@ -18,15 +18,15 @@ from snn_datasets.words import bytes_after, words
 STATE = np.dtype(
     {
         "names": [
-            *("raw", "wraps", "time", "count", "falls", "fall", "lost"),
+            *("raw", "wraps", "time", "patience", "count", "falls", "fall", "lost"),
             *("high", "low", "y", "base", "p"),
         ],
-        "formats": ["<i8"] * 12,
+        "formats": ["<i8"] * 13,
     }
 )
-"""What the words so far say: the clock's last value and its wraps, the last event's time, how many
-events there were, how many of them fell back in time and which was the first, how many could not be
-placed, and parts of the next event."""
+"""What the words so far say: the clock's last value and its wraps, the last event's time and how
+far the next may fall behind it, how many events there were, how many of them fell further and which
+was the first, how many could not be placed, and parts of the next event."""
 
 FALL_US = 1_000_000
 """Times that fall by more are told: events of a camera are out of order by far less."""
@@ -66,6 +66,7 @@ class Step(ABC):
         self.size = size
         self.state = np.zeros(1, STATE)
         self.state["time"] = np.iinfo(np.int64).min // 2
+        self.state["patience"] = FALL_US
         self.state[["high", "y"]] = -1, -1
         compiled = loops("word_loops") if self.loop else None
         self._loop = getattr(compiled, self.loop) if compiled else None
