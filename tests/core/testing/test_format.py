@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import struct
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from snncore.hookspecs import hookimpl
 from snncore.testing.format import EVENT, FormatConformance
 
 _MAGIC = b"#!RIGHT\n"
@@ -129,6 +131,11 @@ class Anonymous(Right):
         return super()._data(file, "the file")
 
 
+class Shy(Right):
+    def _data(self, file, name):
+        raise ValueError("no")
+
+
 class Nonsense(Right):
     def read(self, file, *, name):
         return np.frombuffer(self._data(file, name), EVENT)
@@ -181,6 +188,20 @@ def test_the_right_one_passes(test: str) -> None:
 def test_a_wrong_one_is_caught(format: type, test: str, text: str) -> None:
     with pytest.raises(AssertionError, match=text):
         run(kit(format), test)
+
+
+def test_files_that_other_formats_write_are_tried(isolated_registry) -> None:
+    @hookimpl
+    def snn_components(register):
+        register("format", "right", f"{Right.__module__}:Right", summary="of a test")
+        register("format", "broken", "no_such_module:Broken", summary="of a test")
+
+    other = SimpleNamespace(API=1, snn_components=snn_components)
+    test = "test_files_of_other_formats_are_errors_or_give_events"
+    with isolated_registry.plugin(other, name="other"):
+        run(kit(OtherMagic), test)
+        with pytest.raises(AssertionError, match=r"a file of other/right: .* does not name the fi"):
+            run(kit(Shy), test)
 
 
 def test_what_only_reads_is_skipped_without_an_example() -> None:
