@@ -161,13 +161,21 @@ class Worded(Streamed):
             for offset, word in _words(file, step):
                 count += step(offset, word, events[count:])
             step.tell()
-            return events[:count]
-        for block in _blocks(file, step):
-            if events.size < count + block.size:
-                events = join_events([events[:count], np.empty(count + 2 * block.size, EVENT)])
-            events[count : count + block.size].view(np.uint8)[:] = block.view(np.uint8)
-            count += block.size
-        return events[:count]
+        else:
+            for block in _blocks(file, step):
+                if events.size < count + block.size:
+                    larger = np.empty(2 * (count + block.size), EVENT)
+                    _copy(events[:count], larger)
+                    events = larger
+                _copy(block, events[count:])
+                count += block.size
+        # What was never touched takes no memory; but a small array must not hold a large one.
+        return events[:count] if 2 * count >= events.size else join_events([events[:count]])
+
+
+def _copy(events: NDArray[Any], to: NDArray[Any]) -> None:
+    """As bytes: see :func:`join_events`."""
+    to[: events.size].view(np.uint8)[:] = events.view(np.uint8)
 
 
 def _blocks(file: BinaryIO, step: Step) -> Iterator[NDArray[Any]]:
