@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any, BinaryIO, ClassVar, Literal, TypeAlias
 
@@ -17,7 +18,9 @@ Chip: TypeAlias = Literal["DVS128", "DAVIS240C", "DAVIS346"]
 
 _LINE = 1 << 16
 _ANY_VERSION = b"#!AER-DAT"
+_NO_CHANGE = np.int32(-(1 << 31) | 1 << 10)
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f]")
+_TEXT = bytes([9, 10, *range(32, 256)])
 _CHIP = re.compile(r"AEChip:\s*(\S+)")
 _READS_ONLY = {"writes": False, "reason": "jAER's old formats, which AEDAT 3.1 followed"}
 
@@ -147,9 +150,9 @@ class _DavisStep(_Step):
 
     def plain(self, offset: int, word: NDArray[Any], out: NDArray[Any]) -> int:
         t, address = self.times(word), word["address"].astype(np.int32)
-        others = (address < 0) | (address >> 10 & 1 == 1)
-        if others.any():
-            t, address = t[~others], address[~others]
+        kept = np.flatnonzero(address & _NO_CHANGE == 0)
+        if kept.size < t.size:
+            t, address = t[kept], address[kept]
         x = self.width - 1 - (address >> 12 & 0x3FF)
         return self.fill(out, t=t, x=x, y=address >> 22 & 0x1FF, p=address >> 11 & 1)
 
@@ -167,11 +170,14 @@ def _header(file: BinaryIO) -> bytes:
     """The lines at the beginning that are text after a '#'; an address may begin with that too."""
     file.seek(0)
     lines = list[bytes]()
-    while (line := file.readline(_LINE)).startswith(b"#"):
-        if not line.endswith(b"\n") or _CONTROL.search(line.rstrip(b"\r\n")):
-            break
+    while (line := file.readline(_LINE)).startswith(b"#") and line.endswith(b"\n"):
         lines.append(line)
-    return b"".join(lines)
+    header = b"".join(lines)
+    # Headers have thousands of lines: they are looked at together, and one by one if need be.
+    if header.replace(b"\r\n", b"\n").translate(None, _TEXT):
+        text = itertools.takewhile(lambda line: not _CONTROL.search(line.rstrip(b"\r\n")), lines)
+        header = b"".join(text)
+    return header
 
 
 def _check_version(header: bytes, magic: bytes, *, name: str) -> None:

@@ -36,8 +36,9 @@ def words(
             f"{name} has {count} bytes{after}, which is no multiple of {each}: it is cut off "
             f"after {count // each} whole {unit}, or holds another format"
         )
-    for offset in range(start, start + count, BLOCK * each):
-        yield offset, np.frombuffer(file.read(BLOCK * each), dtype)
+    end = start + count
+    for offset in range(start, end, BLOCK * each):
+        yield offset, np.frombuffer(file.read(min(BLOCK * each, end - offset)), dtype)
 
 
 def bytes_after(file: BinaryIO, start: int) -> int:
