@@ -14,6 +14,7 @@ import pytest
 import snncore
 from snn_datasets import FormatError, compiled, make_events
 from snn_datasets.words import Unwrap, last
+from snn_datasets.words import words as blocks_of
 
 Rows = list[tuple[int, int, int, int]]
 Named = str | dict[str, Any]
@@ -318,3 +319,32 @@ def test_the_latest_value_at_some_places() -> None:
     given = np.array([True, False, False, True])
     assert last(np.array([4, 6]), given, 9, np.array([1, 3])).tolist() == [4, 6]
     assert last(np.array([], np.int64), np.zeros(2, np.bool_), 9).tolist() == [9, 9]
+
+
+class Bare:
+    """A file that gives few bytes at a time, or has only the method read."""
+
+    def __init__(self, data: bytes, most: int, fills: bool) -> None:
+        self.file, self.most = BytesIO(data), most
+        self.seek = self.file.seek
+        if fills:
+            self.readinto = lambda room: self.file.readinto(room[:most])
+
+    def read(self, count: int) -> bytes:
+        return self.file.read(count)
+
+
+@pytest.mark.parametrize("fills", [True, False])
+def test_any_file_is_read_whole(fills: bool) -> None:
+    data = np.arange(40, dtype="<u2").tobytes()
+    blocks = [
+        part.copy() for _, part in blocks_of(Bare(data, 7, fills), "<u2", name="a", unit="words")
+    ]
+    assert np.concatenate(blocks).tolist() == list(range(40))
+
+
+def test_a_file_that_becomes_shorter_meanwhile() -> None:
+    file: Any = Bare(bytes(40), 100, True)
+    file.readinto = lambda room: 0
+    with pytest.raises(FormatError, match="a became shorter while it was read, at byte 0"):
+        list(blocks_of(file, "<u2", name="a", unit="words"))

@@ -32,6 +32,7 @@ FALL_US = 1_000_000
 """Times that fall by more are told: events of a camera are out of order by far less."""
 
 _ANY = 1 << 16
+_LONG_AGO = -(1 << 61)
 _log = logging.getLogger(__name__)
 
 
@@ -65,7 +66,7 @@ class Step(ABC):
         self.start = start
         self.size = size
         self.state = np.zeros(1, STATE)
-        self.state["time"] = np.iinfo(np.int64).min // 2
+        self.state["time"] = _LONG_AGO
         self.state["patience"] = FALL_US
         self.state[["high", "y"]] = -1, -1
         compiled = loops("word_loops") if self.loop else None
@@ -113,13 +114,14 @@ class Step(ABC):
     def _watch(self, t: NDArray[np.int64], first: int) -> None:
         """Counts the times that fall."""
         state = self.state
-        falls = np.flatnonzero(t[1:] < t[:-1] - FALL_US) + 1
-        if t[0] < state["time"][0] - FALL_US:
-            falls = np.concatenate([[0], falls])
+        before = state["time"][0]
+        state["time"] = t[-1]
+        if t[0] >= before and not (t[1:] < t[:-1]).any():
+            return
+        falls = np.flatnonzero(np.diff(t, prepend=before) < -FALL_US)
         if falls.size and not state["falls"][0]:
             state["fall"] = first + falls[0]
         state["falls"] += falls.size
-        state["time"] = t[-1]
 
     def tell(self) -> None:
         """Logs, at the end of the file, what was dropped and what is odd."""

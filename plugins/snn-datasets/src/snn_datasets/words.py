@@ -18,7 +18,7 @@ BLOCK = 1 << 16
 def words(
     file: BinaryIO, dtype: DTypeLike, *, name: str, unit: str, start: int = 0
 ) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Blocks of words with the byte that each block begins at.
+    """Blocks of words with the byte that each block begins at; the next takes its memory.
 
     Args:
         dtype: one word.
@@ -36,9 +36,25 @@ def words(
             f"{name} has {count} bytes{after}, which is no multiple of {each}: it is cut off "
             f"after {count // each} whole {unit}, or holds another format"
         )
-    end = start + count
-    for offset in range(start, end, BLOCK * each):
-        yield offset, np.frombuffer(file.read(min(BLOCK * each, end - offset)), dtype)
+    # One buffer for all blocks: fresh memory for each would cost more than reading.
+    buffer = np.empty(min(BLOCK * each, count), np.uint8)
+    for offset in range(start, start + count, BLOCK * each):
+        block = buffer[: start + count - offset]
+        if _read_into(file, block) < block.size:
+            raise FormatError(f"{name} became shorter while it was read, at byte {offset}")
+        yield offset, np.frombuffer(block, dtype)
+
+
+def _read_into(file: Any, block: NDArray[np.uint8]) -> int:
+    """How many bytes were read."""
+    if not hasattr(file, "readinto"):
+        data = file.read(block.size)
+        block[: len(data)] = np.frombuffer(data, np.uint8)
+        return len(data)
+    count = 0
+    while count < block.size and (more := file.readinto(block[count:])):
+        count += more
+    return count
 
 
 def bytes_after(file: BinaryIO, start: int) -> int:
