@@ -38,3 +38,24 @@ class TestMNIST(DatasetConformance):
 class TestNMNIST(DatasetConformance):
     component = "snn-datasets/n_mnist"
     params = {"root": str(DATA / "nmnist"), "T": 4, "shift": 2}
+
+
+@pytest.mark.filterwarnings("ignore:.*is not the published file")
+class TestNMNISTOfSmallFiles(DatasetConformance):
+    component = "snn-datasets/n_mnist"
+    prepares = True
+
+    @pytest.fixture(autouse=True)
+    def _files(self, nmnist_root: Path) -> None:
+        self.params = {"root": str(nmnist_root), "duration_us": 40_000}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*is not the published file")
+class TestNMNISTInFreshProcesses(DatasetConformance):
+    component = "snn-datasets/n_mnist"
+    start_methods = ("spawn", "forkserver")
+
+    @pytest.fixture(autouse=True)
+    def _files(self, nmnist_root: Path) -> None:
+        self.params = {"root": str(nmnist_root), "T": 3, "shift": 2}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from snncore.testing.dataset import DatasetConformance
+from snncore.testing.format import EVENT
 
 pytest_plugins = ["pytester"]
 
@@ -30,6 +32,8 @@ class Right:
         target_transform: Any = None,
         seed: int = 0,
     ) -> None:
+        if split not in ("train", "test"):
+            raise ValueError(f"split: train or test, got {split}")
         self.root = root
         self.split = split
         self.transform = transform
@@ -181,9 +185,215 @@ class IgnoresTransform(Right):
         return super().__getitem__(index)
 
 
+class ForgetsItsSplit(Right):
+    split = property(lambda self: "train", lambda self, given: None)
+
+
+class TakesAnySplit(Right):
+    def __init__(self, root: str | None = None, *, split: str = "train") -> None:
+        super().__init__(root, split=split if split == "train" else "test")
+        self.split = split
+
+
+class Divided(Right):
+    """Three splits, in two ways."""
+
+    splits = ("train", "valid", "test")
+    protocols = ("thirds", "absent")
+
+    def __init__(
+        self, root: str | None = None, *, split: str = "train", protocol: str = "thirds"
+    ) -> None:
+        if split not in self.splits or protocol not in self.protocols:
+            raise ValueError(f"got split {split}, protocol {protocol}")
+        if protocol == "absent":
+            raise FileNotFoundError("files of this way are missing")
+        super().__init__(root)
+        self.split, self.protocol = split, protocol
+        self.indices = np.arange(5) + 5 * self.splits.index(split)
+        self.targets = self.indices.astype(np.int64) % 2
+
+
+class SharesValid(Divided):
+    def __init__(
+        self, root: str | None = None, *, split: str = "train", protocol: str = "thirds"
+    ) -> None:
+        super().__init__(root, split=split, protocol=protocol)
+        self.indices = self.indices - (4 if split == "valid" else 0)
+
+
+class EmptyValid(Divided):
+    def __len__(self):
+        return 0 if self.split == "valid" else 5
+
+
+class ForgetsItsProtocol(Divided):
+    protocol = property(lambda self: "halves", lambda self, given: None)
+
+
+class Recorded(Right):
+    """Recordings whose frames differ in number."""
+
+    temporal = True
+    sensor = (3, 2)
+    sample_shape = (-1, 2, 2, 3)
+
+    def __init__(self, root: str | None = None, *, split: str = "train") -> None:
+        super().__init__(root, split=split)
+        self.cache = None
+
+    def events(self, index):
+        made = np.zeros(3 + index, EVENT)
+        made["t"] = np.arange(3 + index)
+        made["x"] = int(self.indices[index]) % 3
+        return made
+
+    def load(self, index):
+        chance = np.random.default_rng([self.seed, self.epoch, int(self.indices[index])])
+        return torch.from_numpy(chance.random((3 + index % 2, 2, 2, 3), dtype=np.float32))
+
+    def prepare(self, *, progress=True):
+        self.cache = KEPT
+        return self.cache
+
+
+KEPT: list[str] = ["kept"]
+
+
+class Finds(Recorded):
+    """Uses what was prepared in other instances as well."""
+
+    prepared = False
+
+    def __init__(self, root: str | None = None, *, split: str = "train") -> None:
+        super().__init__(root, split=split)
+        self.cache = KEPT if Finds.prepared else None
+
+    def prepare(self, *, progress=True):
+        Finds.prepared = True
+        return super().prepare()
+
+
+class OtherWhenPrepared(Finds):
+    def events(self, index):
+        return super().events(index)[: None if self.cache is None else -1]
+
+
+class WrongEvents(Recorded):
+    change: Any = None
+
+    def events(self, index):
+        return type(self).change(super().events(index))
+
+
+class Descends(WrongEvents):
+    change = staticmethod(lambda events: events[::-1].copy())
+
+
+class OffTheSensor(WrongEvents):
+    @staticmethod
+    def change(events):
+        events["y"][-1] = 2
+        return events
+
+
+class OtherFields(WrongEvents):
+    change = staticmethod(lambda events: events[["t", "x", "y"]])
+
+
+class HandsOutItsEvents(Recorded):
+    def __init__(self, root: str | None = None, *, split: str = "train") -> None:
+        super().__init__(root, split=split)
+        self.kept = {}
+
+    def events(self, index):
+        return self.kept.setdefault(index, super().events(index))
+
+
+class OtherFrames(Recorded):
+    def load(self, index):
+        return super().load(index)[:, :1]
+
+
+ARCHIVE = SimpleNamespace(
+    file="a.zip", access="auto", urls=("https://a.example",), md5="0", sha256=None, note=None
+)
+INFO = SimpleNamespace(
+    **dict.fromkeys(("name", "title", "licence", "citation", "homepage", "size"), "known"),
+    **{"samples": {"train": 10}, "archives": (), "quirks": (), "sensor": None, "manual": None},
+)
+
+
+def informed(**changes: Any) -> type:
+    info = SimpleNamespace(**{**vars(INFO), **changes})
+    return type("Informed", (Recorded,), {"info": info})
+
+
+def archive(**changes: Any) -> Any:
+    return SimpleNamespace(**{**vars(ARCHIVE), "page": None, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"licence": ""}, "info.licence is empty"),
+        ({"samples": {"valid": 3}}, "info counts items of {'valid'}, which is no split"),
+        ({"archives": (archive(urls=()),)}, r"a\.zip has no address; say access = 'manual'"),
+        ({"archives": (archive(md5=None),)}, r"a\.zip has no checksum, and no note says why"),
+        ({"archives": (archive(access="manual"),)}, "by hand, and nothing says how"),
+        ({"quirks": ("x is mirrored",)}, "the quirk 'x is mirrored' is no sentence"),
+        ({"sensor": (9, 9)}, r"info.sensor is \(9, 9\), that of the dataset is another"),
+    ],
+)
+def test_an_incomplete_manifest_is_caught(adopt, caught, changes, text):
+    def kit_of(cls):
+        return adopt(DatasetConformance, Right, make=lambda self, **kw: build(cls, kw))
+
+    kit = kit_of(informed(**changes))
+    with pytest.raises(caught, match=text):
+        kit.test_the_manifest_is_complete()
+    whole = informed(archives=(archive(), archive(access="manual", note="ask")), sensor=(3, 2))
+    kit_of(whole).test_the_manifest_is_complete()
+
+
+@pytest.mark.parametrize("wrong", [Recorded, OtherWhenPrepared])
+def test_what_is_prepared_and_not_used_or_other_is_caught(adopt, caught, wrong, monkeypatch):
+    monkeypatch.setattr(Finds, "prepared", False)
+    kit = adopt(DatasetConformance, wrong, make=lambda self, **kw: build(wrong, kw))
+    kit.prepares = True
+    text = "prepared is not used" if wrong is Recorded else "item 0 has other events"
+    with pytest.raises(caught, match=text):
+        kit.test_prepared_is_the_same()
+    monkeypatch.setattr(Finds, "prepared", False)
+    kit = adopt(DatasetConformance, Finds, make=lambda self, **kw: build(Finds, kw))
+    kit.prepares = True
+    kit.test_prepared_is_the_same()
+
+
+@pytest.mark.parametrize("cls", [Divided, Recorded])
+def test_other_splits_and_lengths_are_legal(adopt, cls):
+    kit = adopt(DatasetConformance, cls, make=lambda self, **kw: build(cls, kw))
+    kit.test_lengths()
+    kit.test_splits_are_disjoint()
+    kit.test_results_can_name_the_split()
+    if cls is Recorded:
+        kit.test_items_have_the_declared_form()
+        kit.test_recordings_are_events_of_the_platform()
+
+
 @pytest.mark.parametrize(
     ("wrong", "test", "text"),
     [
+        (ForgetsItsSplit, "results_can_name_the_split", "split is 'train', asked for was 'test'"),
+        (TakesAnySplit, "results_can_name_the_split", "DID NOT RAISE"),
+        (ForgetsItsProtocol, "results_can_name_the_split", "protocol is 'halves', which is none"),
+        (SharesValid, "splits_are_disjoint", r"items \[1, 2, 3, 4\] .* of protocol 'thirds'"),
+        (EmptyValid, "lengths", "split 'valid' is empty"),
+        (Descends, "recordings_are_events_of_the_platform", r"times descend at event \[1\]"),
+        (OffTheSensor, "recordings_are_events_of_the_platform", "y must be from 0 to 1, but"),
+        (OtherFields, "recordings_are_events_of_the_platform", "dtype .*, not "),
+        (HandsOutItsEvents, "recordings_are_events_of_the_platform", "writing into them changes"),
+        (OtherFrames, "items_have_the_declared_form", "sample_shape says"),
         (EmptyTest, "lengths", "split 'test' is empty"),
         (MissingTargets, "lengths", "10 items and 9 targets"),
         (SharesIndices, "splits_are_disjoint", r"items \[9\] are in both splits"),
@@ -212,7 +422,8 @@ def test_a_wrong_dataset_is_caught(adopt, caught, wrong, test, text):
     kit = adopt(DatasetConformance, Right, make=lambda self, **kw: build(wrong, kw))
     with pytest.raises((*caught, IndexError), match=text):
         getattr(kit, name)()
-    getattr(adopt(DatasetConformance, Right), name)()
+    right = next(cls for cls in (Recorded, Divided, Right) if issubclass(wrong, cls))
+    getattr(adopt(DatasetConformance, right), name)()
 
 
 def build(cls: type, params: dict[str, Any]) -> Any:

@@ -6,10 +6,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from snn_datasets.cache.reader import EventCache as EventCache
+    from snn_datasets.collate import Batch as Batch
+    from snn_datasets.collate import collate as collate
     from snn_datasets.dat import read_boxes as read_boxes
     from snn_datasets.dataset import Dataset as Dataset
     from snn_datasets.digits import Digits as Digits
     from snn_datasets.download import fetch as fetch
+    from snn_datasets.errors import CacheError as CacheError
     from snn_datasets.errors import DownloadError as DownloadError
     from snn_datasets.errors import FormatError as FormatError
     from snn_datasets.errors import MissingData as MissingData
@@ -39,8 +43,24 @@ if TYPE_CHECKING:
     from snn_datasets.recording import sensor_size as sensor_size
     from snn_datasets.recording import write_events as write_events
     from snn_datasets.recordings import Recordings as Recordings
+    from snn_datasets.splits import leave_one_out as leave_one_out
+    from snn_datasets.splits import listed as listed
+    from snn_datasets.splits import per_class_first as per_class_first
+    from snn_datasets.splits import stratified as stratified
+    from snn_datasets.subset import Subset as Subset
+    from snn_datasets.subset import divide as divide
 
 _HOME = {
+    "Batch": "collate",
+    "collate": "collate",
+    "Subset": "subset",
+    "divide": "subset",
+    "leave_one_out": "splits",
+    "listed": "splits",
+    "per_class_first": "splits",
+    "stratified": "splits",
+    "CacheError": "errors",
+    "EventCache": "cache.reader",
     "Dataset": "dataset",
     "read_boxes": "dat",
     "Digits": "digits",

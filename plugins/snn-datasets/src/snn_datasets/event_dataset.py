@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import snncore
 from snn_datasets.cache.reader import EventCache, find_cache
 from snn_datasets.dataset import Dataset, Root, Seed, Transform
-from snn_datasets.integration.frames import frames
+from snn_datasets.integration.frames import Frames
 from snn_datasets.integration.slices import By
 from snn_datasets.members import Members, open_members
 from snn_datasets.place import obtain
@@ -120,6 +120,8 @@ class EventDataset(Dataset):
         self.recordings = self.find()
         self.targets = self.recordings.targets
         self.sample_shape = self._shape()
+        share: By = "count" if self.T is None else by
+        self._frames = Frames(T=self.T, by=share, duration_us=duration_us)
         self.cache = find_cache(self)
 
     @abstractmethod
@@ -172,13 +174,14 @@ class EventDataset(Dataset):
         return self.augment(events, self.generator(index), self.sensor)
 
     def load(self, index: int) -> torch.Tensor:
-        events = self.events(index)
-        if self.varies():
-            events = self.vary(events, index)
+        own = self.integrate is None or isinstance(self.integrate, Frames)
+        if self.cache is not None and own and not self.varies():
+            events = self.cache.words(index)  # these take packed events as they are
+        else:
+            events = self.vary(self.events(index), index)
         if self.integrate is not None:
             return torch.from_numpy(self.integrate(events, self.sensor))
-        made = frames(events, size=self.sensor, T=self.T, by=self.by, duration_us=self.duration_us)
-        return torch.from_numpy(made[:, : self.polarities])
+        return torch.from_numpy(self._frames(events, self.sensor)[:, : self.polarities])
 
     def open(self, file: str, *, suffix: str = "") -> Members:
         """An archive of the manifest, or the folder that it was unpacked into.

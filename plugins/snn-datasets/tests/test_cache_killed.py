@@ -1,0 +1,128 @@
+"""Preparing that is killed, raced and read by fresh processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from torch.utils.data import DataLoader
+
+from snn_datasets import NMNIST, read_events
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.*is not the published file"),
+]
+
+# Says when it begins, so that the moment of a kill is counted from there.
+_PREPARE = """
+import sys, warnings
+warnings.simplefilter("ignore")
+from snn_datasets import NMNIST
+from snn_datasets.cache import writer
+dataset = NMNIST(sys.argv[1])
+print("begins", flush=True)
+writer._CHUNK = 1
+dataset.prepare()
+print("ends", flush=True)
+"""
+
+
+def start(root: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PREPARE, str(root)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begins\n"
+    return process
+
+
+def check(root: Path) -> None:
+    """Every recording from the cache is that of the file, decoded without the dataset."""
+    dataset = NMNIST(root)
+    assert dataset.cache is not None
+    unpacked = root / "unpacked"
+    if not unpacked.exists():
+        with zipfile.ZipFile(root / "Train.zip") as archive:
+            archive.extractall(unpacked)
+    for i in range(len(dataset)):
+        expected = read_events(unpacked / dataset.recordings.path(i), "bin40")
+        assert np.array_equal(dataset.events(i), expected)
+
+
+def test_killed_at_twenty_moments(nmnist_root: Path) -> None:
+    """Each kill leaves a place where the next run begins; the last one comes to its end."""
+    begun = time.monotonic()
+    assert start(nmnist_root).wait() == 0
+    length = time.monotonic() - begun
+    folder = NMNIST(nmnist_root).cache.folder  # type: ignore[union-attr]
+    moments = np.random.default_rng(5).uniform(0, length, 20)
+    killed = 0
+    for moment in moments:
+        (folder / "complete").unlink(missing_ok=True)
+        process = start(nmnist_root)
+        try:
+            process.wait(moment)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            killed += process.wait() == -signal.SIGKILL
+        dataset = NMNIST(nmnist_root)
+        if dataset.cache is not None:
+            check(nmnist_root)
+    assert killed > 0
+    assert start(nmnist_root).wait() == 0
+    check(nmnist_root)
+    left = [path for path in (nmnist_root / ".snn").iterdir() if path.is_dir()]
+    assert left == [folder]
+
+
+def test_two_processes_at_once(nmnist_root: Path) -> None:
+    both = [start(nmnist_root) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    check(nmnist_root)
+
+
+def test_the_one_that_waits_takes_over_from_one_that_was_killed(nmnist_root: Path) -> None:
+    first, second = start(nmnist_root), start(nmnist_root)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert second.wait() == 0
+    check(nmnist_root)
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_fresh_processes_read_the_cache(nmnist_root: Path, method: Any) -> None:
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"this system has no {method}")
+    dataset = NMNIST(nmnist_root, T=3)
+    plain = [x for x, _ in dataset]
+    dataset.prepare()
+    (nmnist_root / "Train.zip").unlink()  # nothing is decoded any more
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        loader = DataLoader(dataset, batch_size=None, num_workers=2, multiprocessing_context=method)
+        assert all(x.equal(y) for (x, _), y in zip(loader, plain, strict=True))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="may write everywhere")
+def test_a_root_without_the_right_to_write(
+    nmnist_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SNN_CACHE", str(tmp_path / "user cache"))
+    nmnist_root.chmod(0o555)
+    try:
+        folder = NMNIST(nmnist_root).prepare().folder
+        assert folder.is_relative_to(tmp_path / "user cache")
+        assert NMNIST(nmnist_root).cache is not None
+    finally:
+        nmnist_root.chmod(0o755)
