@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from snn_datasets import tar_members
+from snn_datasets import NMNIST, tar_members
 from snn_datasets.errors import FormatError, MissingExtra
 from snn_datasets.members import FolderMembers, ZipMembers, open_members
 from snn_datasets.rar_members import need_rar
@@ -273,3 +273,16 @@ def test_the_index_of_a_packed_tar_needs_no_writable_folder(
     path = make_tar(tmp_path / "a.tgz", "w:gz")
     assert PackedTarMembers(path).names == PackedTarMembers(path).names
     assert not (tmp_path / ".snn").exists()
+
+
+class InRar(NMNIST):
+    def find(self) -> Any:
+        return self.open("train.rar")
+
+
+def test_rar_is_asked_for_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "rarfile", None)
+    with pytest.raises(MissingExtra, match="rar archives need the package rarfile"):
+        InRar(tmp_path, download=True)

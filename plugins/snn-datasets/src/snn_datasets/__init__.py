@@ -6,9 +6,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from snn_datasets.batch import Batch as Batch
+    from snn_datasets.batch import collate as collate
     from snn_datasets.cache.reader import EventCache as EventCache
-    from snn_datasets.collate import Batch as Batch
-    from snn_datasets.collate import collate as collate
     from snn_datasets.dat import read_boxes as read_boxes
     from snn_datasets.dataset import Dataset as Dataset
     from snn_datasets.digits import Digits as Digits
@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     from snn_datasets.subset import divide as divide
 
 _HOME = {
-    "Batch": "collate",
-    "collate": "collate",
+    "Batch": "batch",
+    "collate": "batch",
     "Subset": "subset",
     "divide": "subset",
     "leave_one_out": "splits",

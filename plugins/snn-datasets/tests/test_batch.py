@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from snn_datasets.collate import Batch, collate
+from snn_datasets.batch import Batch, collate
 
 
 def test_sequences_are_padded_behind_their_ends() -> None:
