@@ -44,6 +44,11 @@ def start(root: Path) -> subprocess.Popen[str]:
     return process
 
 
+def end(process: subprocess.Popen[str]) -> int:
+    process.communicate()
+    return process.returncode
+
+
 def check(root: Path) -> None:
     """Every recording from the cache is that of the file, decoded without the dataset."""
     dataset = NMNIST(root)
@@ -120,7 +125,7 @@ def test_killed_at_twenty_moments(
 @pytest.mark.slow
 def test_two_processes_at_once(nmnist_root: Path) -> None:
     both = [start(nmnist_root) for _ in range(2)]
-    assert [process.wait() for process in both] == [0, 0]
+    assert [end(process) for process in both] == [0, 0]
     check(nmnist_root)
 
 
@@ -128,8 +133,8 @@ def test_two_processes_at_once(nmnist_root: Path) -> None:
 def test_the_one_that_waits_takes_over_from_one_that_was_killed(nmnist_root: Path) -> None:
     first, second = start(nmnist_root), start(nmnist_root)
     first.send_signal(signal.SIGKILL)
-    first.wait()
-    assert second.wait() == 0
+    assert end(first) == -signal.SIGKILL
+    assert end(second) == 0
     check(nmnist_root)
 
 
