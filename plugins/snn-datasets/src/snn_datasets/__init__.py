@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from snn_datasets.integration.voxels import to_voxel_grid as to_voxel_grid
     from snn_datasets.manifest import Archive as Archive
     from snn_datasets.manifest import Info as Info
+    from snn_datasets.mixed import Mixed as Mixed
     from snn_datasets.mnist import MNIST as MNIST
     from snn_datasets.n_mnist import NMNIST as NMNIST
     from snn_datasets.packed import pack as pack
@@ -84,6 +85,7 @@ _HOME = {
     "to_voxel_grid": "integration.voxels",
     "Archive": "manifest",
     "Info": "manifest",
+    "Mixed": "mixed",
     "MNIST": "mnist",
     "NMNIST": "n_mnist",
     "pack": "packed",

@@ -13,6 +13,7 @@ from annotated_types import Gt
 from numpy.typing import NDArray
 
 import snncore
+from snn_datasets.augment.compose import output_size
 from snn_datasets.cache.reader import EventCache, find_cache
 from snn_datasets.dataset import Dataset, Root, Seed, Transform
 from snn_datasets.integration.frames import Frames
@@ -52,7 +53,8 @@ class EventDataset(Dataset):
         by: what the ``T`` frames share evenly, events ("count") or time ("time").
         duration_us: microseconds per frame; items then differ in length.
         integrate: makes ``x`` of the events in another way.
-        augment: changes the events before, with random numbers of :meth:`generator` alone.
+        augment: changes the events before, with random numbers of :meth:`generator` alone, as all
+            of :mod:`snn_datasets.augment`. One that crops changes ``sample_shape``.
 
     Once :meth:`prepare` has been called, the events come from a cache that is mapped into memory,
     in this and in all later runs.
@@ -176,12 +178,14 @@ class EventDataset(Dataset):
     def load(self, index: int) -> torch.Tensor:
         own = self.integrate is None or isinstance(self.integrate, Frames)
         if self.cache is not None and own and not self.varies():
-            events = self.cache.words(index)  # these take packed events as they are
-        else:
-            events = self.vary(self.events(index), index)
+            return self.cut(self.cache.words(index))  # these take packed events as they are
+        return self.cut(self.vary(self.events(index), index))
+
+    def cut(self, events: NDArray[Any]) -> torch.Tensor:
+        """The ``x`` that events make, on the sensor that ``augment`` leaves."""
         if self.integrate is not None:
-            return torch.from_numpy(self.integrate(events, self.sensor))
-        return torch.from_numpy(self._frames(events, self.sensor)[:, : self.polarities])
+            return torch.from_numpy(self.integrate(events, self.size))
+        return torch.from_numpy(self._frames(events, self.size)[:, : self.polarities])
 
     def open(self, file: str, *, suffix: str = "") -> Members:
         """An archive of the manifest, or the folder that it was unpacked into.
@@ -209,6 +213,11 @@ class EventDataset(Dataset):
                     f"{' or '.join(map(repr, choices))}, got {value!r}"
                 )
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the sensor after ``augment``."""
+        return self.sensor if self.augment is None else output_size(self.augment, self.sensor)
+
     def _shape(self) -> tuple[int, ...]:
-        width, height = self.sensor
+        width, height = self.size
         return (-1 if self.T is None else self.T, self.polarities, height, width)
