@@ -59,3 +59,9 @@ class TestNMNISTInFreshProcesses(DatasetConformance):
     @pytest.fixture(autouse=True)
     def _files(self, nmnist_root: Path) -> None:
         self.params = {"root": str(nmnist_root), "T": 3, "shift": 2}
+
+
+@needs["mnist"]
+class TestSequentialMNIST(DatasetConformance):
+    component = "snn-datasets/sequential_mnist"
+    params = {"root": str(DATA / "mnist"), "protocol": "t10k_8k_2k", "permuted": True}

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from snn_datasets.recording import sensor_size as sensor_size
     from snn_datasets.recording import write_events as write_events
     from snn_datasets.recordings import Recordings as Recordings
+    from snn_datasets.sets.fashion_mnist import FashionMNIST as FashionMNIST
+    from snn_datasets.sets.sequential_mnist import SequentialMNIST as SequentialMNIST
     from snn_datasets.splits import leave_one_out as leave_one_out
     from snn_datasets.splits import listed as listed
     from snn_datasets.splits import per_class_first as per_class_first
@@ -96,6 +98,8 @@ _HOME = {
     "sensor_size": "recording",
     "write_events": "recording",
     "Recordings": "recordings",
+    "FashionMNIST": "sets.fashion_mnist",
+    "SequentialMNIST": "sets.sequential_mnist",
 }
 
 __all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]

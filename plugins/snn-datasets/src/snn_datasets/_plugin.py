@@ -23,6 +23,18 @@ def snn_components(register: Register) -> None:
     )
     register(
         "dataset",
+        "fashion_mnist",
+        "snn_datasets.sets.fashion_mnist:FashionMNIST",
+        summary="70,000 pictures of clothes, 28x28",
+    )
+    register(
+        "dataset",
+        "sequential_mnist",
+        "snn_datasets.sets.sequential_mnist:SequentialMNIST",
+        summary="MNIST or Fashion-MNIST by pixel or row, also permuted",
+    )
+    register(
+        "dataset",
         "n_mnist",
         "snn_datasets.n_mnist:NMNIST",
         summary="MNIST seen by a moving event camera, 34x34",

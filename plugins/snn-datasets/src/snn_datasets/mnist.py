@@ -51,6 +51,8 @@ class MNIST(Dataset):
 
     temporal: ClassVar[bool] = False
     info: ClassVar[Info] = Info.load("mnist")
+    names: ClassVar[tuple[str, ...]] = tuple(str(digit) for digit in range(10))
+    """Names of the classes, by label."""
 
     def __init__(
         self,
@@ -73,9 +75,9 @@ class MNIST(Dataset):
             seed=seed,
         )
         stem = "train" if (protocol, split) == ("official", "train") else "t10k"
-        names = [f"{stem}-images-idx3-ubyte.gz", f"{stem}-labels-idx1-ubyte.gz"]
-        folders = [self.folder, self.folder / "MNIST" / "raw"]
-        self._image_file, label_file = obtain(self.info, names, folders, download=download)
+        files = [f"{stem}-images-idx3-ubyte.gz", f"{stem}-labels-idx1-ubyte.gz"]
+        folders = [self.folder, self.folder / type(self).__name__ / "raw"]
+        self._image_file, label_file = obtain(self.info, files, folders, download=download)
         labels = read_idx(label_file)
         shape = idx_shape(self._image_file)
         if shape != (len(labels), 28, 28):
@@ -87,12 +89,12 @@ class MNIST(Dataset):
         if protocol == "t10k_8k_2k":
             if len(labels) != _SMALL_TOTAL:
                 raise FormatError(
-                    f"protocol t10k_8k_2k of MNIST needs {_SMALL_TOTAL} items, {label_file} holds "
-                    f"{len(labels)}"
+                    f"protocol t10k_8k_2k of {self.info.title} needs {_SMALL_TOTAL} items, "
+                    f"{label_file} holds {len(labels)}"
                 )
             self._part = slice(_SMALL_TRAIN) if split == "train" else slice(_SMALL_TRAIN, None)
         self.targets = labels[self._part].astype(np.int64)
-        self.classes = tuple(str(digit) for digit in range(10))
+        self.classes = self.names
         self.sample_shape = (1, 28, 28)
         self._images: NDArray[np.uint8] | None = None
 
