@@ -42,7 +42,7 @@ def test_declaring_imports_neither_torch_nor_numpy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist", "fashion_mnist", "n_mnist"])
+@pytest.mark.parametrize("name", ["digits", "mnist", "fashion_mnist", "n_mnist", "synthetic"])
 def test_manifests_are_complete(name: str) -> None:
     info = Info.load(name)
     assert info.name == name

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from snn_datasets.recordings import Recordings as Recordings
     from snn_datasets.sets.fashion_mnist import FashionMNIST as FashionMNIST
     from snn_datasets.sets.sequential_mnist import SequentialMNIST as SequentialMNIST
+    from snn_datasets.sets.synthetic import Synthetic as Synthetic
     from snn_datasets.splits import leave_one_out as leave_one_out
     from snn_datasets.splits import listed as listed
     from snn_datasets.splits import per_class_first as per_class_first
@@ -100,6 +101,7 @@ _HOME = {
     "Recordings": "recordings",
     "FashionMNIST": "sets.fashion_mnist",
     "SequentialMNIST": "sets.sequential_mnist",
+    "Synthetic": "sets.synthetic",
 }
 
 __all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -35,6 +35,12 @@ def snn_components(register: Register) -> None:
     )
     register(
         "dataset",
+        "synthetic",
+        "snn_datasets.sets.synthetic:Synthetic",
+        summary="moving bars, gestures and Poisson patterns, drawn by seed; no files",
+    )
+    register(
+        "dataset",
         "n_mnist",
         "snn_datasets.n_mnist:NMNIST",
         summary="MNIST seen by a moving event camera, 34x34",
