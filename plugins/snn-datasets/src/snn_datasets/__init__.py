@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from snn_datasets.recording import write_events as write_events
     from snn_datasets.recordings import Recordings as Recordings
     from snn_datasets.sets.fashion_mnist import FashionMNIST as FashionMNIST
+    from snn_datasets.sets.folder import Folder as Folder
     from snn_datasets.sets.sequential_mnist import SequentialMNIST as SequentialMNIST
     from snn_datasets.sets.synthetic import Synthetic as Synthetic
     from snn_datasets.splits import leave_one_out as leave_one_out
@@ -100,6 +101,7 @@ _HOME = {
     "write_events": "recording",
     "Recordings": "recordings",
     "FashionMNIST": "sets.fashion_mnist",
+    "Folder": "sets.folder",
     "SequentialMNIST": "sets.sequential_mnist",
     "Synthetic": "sets.synthetic",
 }

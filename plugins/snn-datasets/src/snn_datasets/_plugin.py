@@ -41,6 +41,12 @@ def snn_components(register: Register) -> None:
     )
     register(
         "dataset",
+        "folder",
+        "snn_datasets.sets.folder:Folder",
+        summary="your own recordings, of any registered format, in class folders",
+    )
+    register(
+        "dataset",
         "n_mnist",
         "snn_datasets.n_mnist:NMNIST",
         summary="MNIST seen by a moving event camera, 34x34",
