@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from snn_datasets.sets.fashion_mnist import FashionMNIST as FashionMNIST
     from snn_datasets.sets.folder import Folder as Folder
     from snn_datasets.sets.sequential_mnist import SequentialMNIST as SequentialMNIST
+    from snn_datasets.sets.speech_commands import SpeechCommands as SpeechCommands
     from snn_datasets.sets.synthetic import Synthetic as Synthetic
     from snn_datasets.splits import leave_one_out as leave_one_out
     from snn_datasets.splits import listed as listed
@@ -103,6 +104,7 @@ _HOME = {
     "FashionMNIST": "sets.fashion_mnist",
     "Folder": "sets.folder",
     "SequentialMNIST": "sets.sequential_mnist",
+    "SpeechCommands": "sets.speech_commands",
     "Synthetic": "sets.synthetic",
 }
 

@@ -47,6 +47,12 @@ def snn_components(register: Register) -> None:
     )
     register(
         "dataset",
+        "speech_commands",
+        "snn_datasets.sets.speech_commands:SpeechCommands",
+        summary="35 spoken words as waveforms or as spikes of mel bands",
+    )
+    register(
+        "dataset",
         "n_mnist",
         "snn_datasets.n_mnist:NMNIST",
         summary="MNIST seen by a moving event camera, 34x34",
