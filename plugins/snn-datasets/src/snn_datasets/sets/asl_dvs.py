@@ -1,0 +1,74 @@
+"""ASL-DVS from its 24 zip files."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+from numpy.typing import NDArray
+
+from snn_datasets.event_dataset import EventDataset
+from snn_datasets.manifest import Info
+from snn_datasets.recordings import Recordings
+from snn_datasets.sets.unpacked import parts_of
+from snn_datasets.splits import stratified
+
+_FILE = "ICCV2019_DVS_dataset.zip"
+_LETTERS = "abcdefghiklmnopqrstuvwxy"
+_MEMBER = re.compile(rf"(?:^|/)([{_LETTERS}])_([0-9]+)\.mat$")
+_INNER = re.compile(rf"(?:^|/)[{_LETTERS}]\.zip$")
+_TEST_SHARE = 0.2
+
+
+class ASLDVS(EventDataset):
+    """24 letters of the American sign language before a DAVIS240C, 0.1 s each, 240x180 pixels.
+
+    The published archive is a zip file of 24 zip files, ``a.zip`` to ``y.zip``: unpack the outer
+    one; the inner ones are read in place, as are the ``.mat`` files of folders.
+
+    The files count rows from below: y = 179 - y_file, so that row 0 is at the top; x is that of
+    the file. (Another reader mirrors x as well, which turns a right hand into a left one.)
+
+    Protocols: there is no official split. ``stratified_8_2`` puts a fifth of each letter into
+    test, by :func:`snn_datasets.splits.stratified` with seed 0 over the recordings in the order of
+    letter and number.
+
+    Args and shape: those of :class:`snn_datasets.EventDataset`; x ``[T, 2, 180, 240]``.
+
+    Raises: as :class:`snn_datasets.EventDataset`, and MissingExtra without scipy.
+
+    Example:
+        >>> ASLDVS.sensor, ASLDVS.protocols
+        ((240, 180), ('stratified_8_2',))
+
+    Source: Y. Bi et al., Graph-based object classification for neuromorphic vision sensing, IEEE
+        International Conference on Computer Vision, 2019.
+    """
+
+    info: ClassVar[Info] = Info.load("asl_dvs")
+    sensor: ClassVar[tuple[int, int]] = (240, 180)
+    protocols: ClassVar[tuple[str, ...]] = ("stratified_8_2",)
+    format: ClassVar[str] = "snn-datasets/mat"
+
+    def find(self) -> Recordings:
+        self.classes = tuple(_LETTERS)
+        found = Recordings.find(
+            parts_of(self, [_FILE], suffix=".mat", pattern=_MEMBER, inner=_INNER),
+            _labelled,
+            expected="files named <letter>_<number>.mat",
+        )
+        test = stratified(found.targets, _TEST_SHARE, seed=0)
+        return found.take(test if self.split == "test" else ~test)
+
+    def decode(self, index: int) -> NDArray[Any]:
+        events = super().decode(index)
+        events["y"] = self.sensor[1] - 1 - events["y"]
+        return events
+
+
+def _labelled(name: str) -> tuple[tuple[int, int], int] | None:
+    match = _MEMBER.search(name)
+    if match is None:
+        return None
+    label = _LETTERS.index(match[1])
+    return (label, int(match[2])), label
