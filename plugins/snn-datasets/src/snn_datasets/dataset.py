@@ -93,6 +93,10 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, Any]], ABC):
     def load(self, index: int) -> torch.Tensor:
         """The ``x`` of item ``index`` (0 <= index < len), before ``transform``."""
 
+    def target(self, index: int) -> Any:
+        """The ``y`` of item ``index`` (0 <= index < len), before ``target_transform``."""
+        return int(self.targets[index])
+
     @property
     def folder(self) -> Path:
         """Where the files are looked for first, and downloaded to."""
@@ -124,7 +128,7 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, Any]], ABC):
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         position = self._position(index)
         x: Any = self.load(position)
-        y: Any = int(self.targets[position])
+        y: Any = self.target(position)
         if self.transform is not None:
             x = self.transform(x)
         if self.target_transform is not None:
