@@ -13,12 +13,17 @@ from snncore import Neuron
 from snncore.errors import ConfigError, UnknownComponent
 
 NEURON = {"name": "lif", "tau": 3.0, "surrogate": {"name": "sigmoid", "alpha": 2.0}}
+DRAWN = {"name": "lif", "tau": {"gamma": 3.0, "mean": 5.0, "low": 1.0}, "v_reset": None}
 
 CASES = [
     ("mlp", {"in_shape": [6]}),
     ("mlp", {"in_shape": [2, 3], "hidden": [], "readout": "rate"}),
     ("mlp", {"in_shape": [6], "hidden": [8, 5], "norm": "batch_norm1d", "dropout": 0.3}),
+    ("mlp", {"in_shape": [6], "hidden": [8], "readout": "rate", "neuron": DRAWN}),
+    ("rsnn", {"in_shape": [1, 1, 6], "hidden": [8], "dropout": 0.3}),
+    ("rsnn", {"in_shape": [6], "hidden": [8, 5], "readout": "rate", "neuron": DRAWN}),
     ("convnet", {"in_shape": [2, 8, 8], "channels": [3], "neuron": NEURON}),
+    ("convnet", {"in_shape": [2, 8, 8], "channels": [3], "hidden": [4], "neuron": DRAWN}),
     ("convnet", {"in_shape": [1, 9, 7], "channels": [3, 4], "norm": "batch_norm2d", "hidden": [6]}),
     ("convnet", {"in_shape": [1, 8, 8], "channels": [4, 4], "pool": "avg_pool2d", "stride": 2}),
     ("convnet", {"in_shape": [1, 5, 5], "channels": [4], "pool": "none", "readout": "rate"}),
@@ -91,6 +96,55 @@ def test_each_layer_has_its_own_neuron():
 def test_neuron_table_reaches_the_neurons():
     net = build("mlp", {"in_shape": [4], "hidden": [3], "neuron": NEURON})
     assert (net.neuron1.tau, net.neuron1.surrogate.alpha) == (3.0, 2.0)
+
+
+def test_what_a_neuron_draws_is_its_own():
+    table = {"gamma": 3.0, "mean": 5.0, "low": 1.0}
+    params = {"in_shape": [4], "hidden": [5000], "neuron": {"name": "plif", "init_tau": table}}
+    net = build("rsnn", params)
+    tau = net.recurrent1.sub_module.init_tau
+    assert tau.shape == (5000,)
+    # A gamma distribution of shape k and mean m has the variance m^2 / k; 5 standard errors.
+    assert tau.min() > 1.0
+    assert abs(tau.mean().item() - 5.0) < 5 * 4.0 / (3 * 5000) ** 0.5
+    assert abs(tau.std().item() - 4.0 / 3**0.5) < 0.2
+    assert tau.equal(build("rsnn", params).recurrent1.sub_module.init_tau)
+    assert not tau.equal(build("rsnn", params, seed=1).recurrent1.sub_module.init_tau)
+
+
+def test_channels_draw_one_value_each():
+    net = build("convnet", {"in_shape": [1, 8, 8], "channels": [3], "neuron": DRAWN})
+    assert net.neuron1.tau.shape == (3, 1, 1)
+    learnable = {**DRAWN, "learnable": ["tau"]}
+    net = build("rsnn", {"in_shape": [4], "hidden": [3], "neuron": learnable})
+    assert isinstance(net.recurrent1.sub_module.tau, nn.Parameter)
+
+
+def test_a_recurrent_layer_feeds_back():
+    net = build("rsnn", {"in_shape": [1], "hidden": [1], "neuron": "if"})
+    with torch.no_grad():
+        for name, value in net.named_parameters():
+            value.fill_({"recurrent1.recurrent.weight": -5.0}.get(name, 1.0))
+        net.recurrent1.feedforward.bias.fill_(0.0)
+        net.out.bias.fill_(0.0)
+    # 1 at every step: it fires, then its own spike holds it down by 5 for five more inputs.
+    spikes = torch.stack([net(torch.ones(1, 1)) for _ in range(8)])
+    assert spikes[:, 0, 0].tolist() == [1, 0, 0, 0, 0, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("table", "text"),
+    [
+        ({"gamma": 3.0}, r"tau is drawn by a table .*low may be left out; got \{'gamma': 3.0\}"),
+        ({"gamma": 3.0, "mean": 5.0, "hi": 1}, r"tau is drawn by a table \{gamma = 3.0, mean = 10"),
+        ({"gamma": 0.0, "mean": 5.0}, r"tau is drawn with gamma > 0 and mean > low, got"),
+        ({"gamma": 3.0, "mean": 1.0, "low": 1.0}, r"tau is drawn with gamma > 0 and mean > low"),
+        ({"gamma": 0.01, "mean": 1.5}, r"tau must be > 1"),
+    ],
+)
+def test_draws_that_cannot_be(table: dict[str, Any], text: str):
+    with pytest.raises(ConfigError, match=text):
+        build("mlp", {"in_shape": [4], "neuron": {"name": "lif", "tau": table}})
 
 
 def test_readout_says_what_comes_out():

@@ -14,7 +14,7 @@ def test_declaring_imports_no_torch():
 
 def test_every_model_is_registered():
     names = {c.name for c in snncore.components("model") if c.provider == "snn-models"}
-    assert names == {"mlp", "convnet"}
+    assert names == {"mlp", "convnet", "rsnn"}
     assert snncore.get("model", "convnet") is snn_models.ConvNet
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from snn_models.convnet import ConvNet as ConvNet
     from snn_models.mlp import MLP as MLP
+    from snn_models.rsnn import RSNN as RSNN
 
-_HOME = {"ConvNet": "convnet", "MLP": "mlp"}
+_HOME = {"ConvNet": "convnet", "MLP": "mlp", "RSNN": "rsnn"}
 
 
 def __getattr__(name: str) -> Any:

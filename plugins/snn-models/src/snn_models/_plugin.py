@@ -9,6 +9,7 @@ API = 1
 _MODELS = (
     ("mlp", "mlp:MLP", "fully connected spiking network"),
     ("convnet", "convnet:ConvNet", "convolution blocks, then fully connected layers"),
+    ("rsnn", "rsnn:RSNN", "recurrent layers of spiking neurons"),
 )
 
 

@@ -79,7 +79,7 @@ class ConvNet(nn.Sequential):
             shape = _shape_after(conv, shape)
             if norm is not None:
                 self.add_module(f"norm{i}", make_norm(norm, width))
-            self.add_module(f"neuron{i}", make_neuron(neuron))
+            self.add_module(f"neuron{i}", make_neuron(neuron, [width, 1, 1]))
             if pool is not None:
                 layer = make_pool(pool)
                 self.add_module(f"pool{i}", layer)
@@ -92,7 +92,8 @@ class ConvNet(nn.Sequential):
             last = i == len(hidden) + 1
             self.add_module("out" if last else f"linear{i}", Linear(features, width))
             if not last or readout == "rate":
-                self.add_module("out_neuron" if last else f"linear_neuron{i}", make_neuron(neuron))
+                name = "out_neuron" if last else f"linear_neuron{i}"
+                self.add_module(name, make_neuron(neuron, [width]))
             features = width
         self.in_shape = list(in_shape)
         self.classes = classes

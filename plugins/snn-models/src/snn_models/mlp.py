@@ -22,7 +22,8 @@ class MLP(nn.Sequential):
         in_shape: shape of one sample at one time step.
         classes: number of outputs.
         hidden: width of each hidden layer; may be empty.
-        neuron: name or table of the neurons; each layer gets its own.
+        neuron: name or table of the neurons; each layer gets its own. A parameter that is a table
+            such as ``{gamma = 3.0, mean = 10.0, low = 1.0}`` is drawn for each neuron.
         norm: name or table of a normalisation layer ("batch_norm1d"); None or "none" for none.
         dropout: probability of dropping a spike of a hidden layer, in [0, 1).
         readout: "current" gives the last linear layer's output, "rate" the spikes it causes in one
@@ -55,13 +56,13 @@ class MLP(nn.Sequential):
             self.add_module(f"linear{i}", Linear(width, features, bias=norm is None))
             if norm is not None:
                 self.add_module(f"norm{i}", make_norm(norm, features))
-            self.add_module(f"neuron{i}", make_neuron(neuron))
+            self.add_module(f"neuron{i}", make_neuron(neuron, [features]))
             if dropout:
                 self.add_module(f"dropout{i}", Dropout(dropout))
             width = features
         self.add_module("out", Linear(width, classes))
         if readout == "rate":
-            self.add_module("out_neuron", make_neuron(neuron))
+            self.add_module("out_neuron", make_neuron(neuron, [classes]))
         self.in_shape = list(in_shape)
         self.classes = classes
         self.hidden = list(hidden)
