@@ -74,6 +74,39 @@ def nmnist_root(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.fixture
+def write_sounds() -> Callable[..., dict[str, Any]]:
+    """Writes an HDF5 file like those of SHD, and returns what it holds."""
+    h5py = pytest.importorskip("h5py")
+
+    def write(
+        path: Path, count: int = 7, *, extra: bool = True, least: int = 0, **parts: Any
+    ) -> dict[str, Any]:
+        random = np.random.default_rng([count, len(path.name)])
+        lengths = [least, 1, *random.integers(20, 60, count - 2)]
+        held: dict[str, Any] = {
+            "times": [np.sort(random.uniform(0, 1.3, n)).astype("f2") for n in lengths],
+            "units": [random.integers(0, 700, n).astype("u2") for n in lengths],
+            "labels": np.arange(count) % 3,
+            "speaker": np.arange(count) % 4,
+            "keys": ("null", "eins", "zwei"),
+        } | parts
+        path.parent.mkdir(exist_ok=True, parents=True)
+        with h5py.File(path, "w") as h5:
+            for part, dtype in (("times", "f2"), ("units", "u2")):
+                rows = np.empty(len(held[part]), object)
+                for i, row in enumerate(held[part]):
+                    rows[i] = np.asarray(row, dtype)
+                h5.create_dataset(f"spikes/{part}", data=rows, dtype=h5py.vlen_dtype(dtype))
+            h5["labels"] = np.asarray(held["labels"], "u2")
+            if extra:
+                h5["extra/speaker"] = np.asarray(held["speaker"], "u2")
+                h5["extra/keys"] = np.array([key.encode() for key in held["keys"]])
+        return held
+
+    return write
+
+
 @dataclass
 class Answer:
     """One answer of the test server.

@@ -13,7 +13,10 @@ import snn_datasets
 from snn_datasets import Info
 from snn_datasets.place import data_root, describe_root
 
-MODULES = sorted(module.name for module in pkgutil.iter_modules(snn_datasets.__path__))
+MODULES = sorted(
+    module.name.removeprefix("snn_datasets.")
+    for module in pkgutil.walk_packages(snn_datasets.__path__, "snn_datasets.")
+)
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -46,8 +46,14 @@ if TYPE_CHECKING:
     from snn_datasets.recordings import Recordings as Recordings
     from snn_datasets.sets.fashion_mnist import FashionMNIST as FashionMNIST
     from snn_datasets.sets.folder import Folder as Folder
+    from snn_datasets.sets.n_tidigits import NTIDIGITS as NTIDIGITS
     from snn_datasets.sets.sequential_mnist import SequentialMNIST as SequentialMNIST
+    from snn_datasets.sets.shd import SHD as SHD
+    from snn_datasets.sets.shd_like import SHDLike as SHDLike
+    from snn_datasets.sets.sound_dataset import SoundDataset as SoundDataset
     from snn_datasets.sets.speech_commands import SpeechCommands as SpeechCommands
+    from snn_datasets.sets.ssc import SSC as SSC
+    from snn_datasets.sets.st_mnist import STMNIST as STMNIST
     from snn_datasets.sets.synthetic import Synthetic as Synthetic
     from snn_datasets.splits import leave_one_out as leave_one_out
     from snn_datasets.splits import listed as listed
@@ -106,6 +112,12 @@ _HOME = {
     "SequentialMNIST": "sets.sequential_mnist",
     "SpeechCommands": "sets.speech_commands",
     "Synthetic": "sets.synthetic",
+    "NTIDIGITS": "sets.n_tidigits",
+    "SHD": "sets.shd",
+    "SHDLike": "sets.shd_like",
+    "SoundDataset": "sets.sound_dataset",
+    "SSC": "sets.ssc",
+    "STMNIST": "sets.st_mnist",
 }
 
 __all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -50,6 +50,33 @@ def snn_components(register: Register) -> None:
         "speech_commands",
         "snn_datasets.sets.speech_commands:SpeechCommands",
         summary="35 spoken words as waveforms or as spikes of mel bands",
+        "shd",
+        "snn_datasets.sets.shd:SHD",
+        summary="20 spoken digits as spikes of 700 units",
+    )
+    register(
+        "dataset",
+        "ssc",
+        "snn_datasets.sets.ssc:SSC",
+        summary="35 spoken commands as spikes of 700 units",
+    )
+    register(
+        "dataset",
+        "shd_like",
+        "snn_datasets.sets.shd_like:SHDLike",
+        summary="your own sounds as spikes, in files like those of SHD",
+    )
+    register(
+        "dataset",
+        "n_tidigits",
+        "snn_datasets.sets.n_tidigits:NTIDIGITS",
+        summary="11 spoken digits heard by a silicon cochlea of 64 channels",
+    )
+    register(
+        "dataset",
+        "st_mnist",
+        "snn_datasets.sets.st_mnist:STMNIST",
+        summary="digits written on an array of 10x10 taxels",
     )
     register(
         "dataset",

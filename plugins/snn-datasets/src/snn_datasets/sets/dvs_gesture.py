@@ -128,9 +128,7 @@ class DVSGesture(EventDataset):
     def _precut(self) -> Recordings:
         title = self.split.title()
         pattern = re.compile(rf"(?:^|/)ibmGesture{title}/.*\.npy$")
-        sources = parts_of(
-            self, [f"ibmGesture{title}.tar.gz"], suffix=".npy", pattern=pattern
-        )
+        sources = parts_of(self, [f"ibmGesture{title}.tar.gz"], suffix=".npy", pattern=pattern)
 
         def labelled(name: str) -> tuple[tuple[str, int], int] | None:
             match = _CUT.search(name) if pattern.search(name) else None
@@ -156,9 +154,7 @@ def _text(source: Members, place: dict[str, int], file: str) -> str:
     return source.read(place[file]).decode("utf-8-sig")
 
 
-def _intervals(
-    source: Members, place: dict[str, int], file: str
-) -> list[tuple[int, int, int]]:
+def _intervals(source: Members, place: dict[str, int], file: str) -> list[tuple[int, int, int]]:
     """(class, start, end) of each line of a label file."""
     head, *lines = _text(source, place, file).split()
     if head != _HEAD:

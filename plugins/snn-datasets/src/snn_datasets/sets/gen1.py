@@ -181,9 +181,7 @@ class Gen1(EventDataset):
             loose = FolderMembers(self.folder, suffix="_td.dat")
             if any((match := _RECORDING.search(n)) and match[1] == self.split for n in loose.names):
                 return loose
-        (path,) = obtain(
-            self.info, [f"{self.split}.7z"], [self.folder], download=self.download
-        )
+        (path,) = obtain(self.info, [f"{self.split}.7z"], [self.folder], download=self.download)
         raise FormatError(
             f"{path} cannot be read as it is; unpack it (7-Zip) into {self.folder / self.split}"
         )
