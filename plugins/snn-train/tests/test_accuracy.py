@@ -48,3 +48,11 @@ def test_n_mnist(tmp_path: Path):
     found = [accuracy("n_mnist", seed, tmp_path, root) for seed in range(3)]
     assert mean(found) >= 0.90
     assert min(found) >= 0.87
+
+
+@pytest.mark.parametrize("recipe", ["shd_like", "shd_like_alif", "shd_like_heterogeneous"])
+def test_spoken_digits(recipe: str, tmp_path: Path):
+    root = f"data.root={folder_of('shd_like')}"
+    found = [accuracy(recipe, seed, tmp_path, root) for seed in range(2)]
+    assert mean(found) >= 0.90
+    assert min(found) >= 0.88

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import snncore
 from snn_train import load_recipe
@@ -28,12 +29,45 @@ def base(tmp_path: Path) -> Path:
     )
 
 
-@pytest.mark.parametrize("name", ["digits", "digits_hard", "mnist", "n_mnist"])
+SHIPPED = [
+    *("digits", "digits_hard", "mnist", "n_mnist"),
+    *("shd_like", "shd_like_alif", "shd_like_heterogeneous"),
+]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_recipes_are_registered_and_valid(name: str):
     recipe = load_recipe(name)
     assert recipe.name == name
     assert recipe.folder == Path("runs") / f"{name}-seed0"
     assert snncore.get("recipe", name)().is_file()
+
+
+def test_every_shipped_recipe_is_tested():
+    names = {c.name for c in snncore.components("recipe") if c.provider == "snn-train"}
+    assert names == set(SHIPPED)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "classes"),
+    [
+        ("shd_like", [1, 1, 140], 10),
+        ("shd_like_alif", [1, 1, 140], 10),
+        ("shd_like_heterogeneous", [1, 1, 140], 10),
+    ],
+)
+def test_networks_of_recipes_of_events_are_built(name: str, shape: list[int], classes: int):
+    table = {**load_recipe(name).tables["model"], "in_shape": shape, "classes": classes}
+    net = snncore.from_spec("model", table)
+    assert net(torch.rand(2, *shape)).shape == (2, classes)
+
+
+def test_the_heterogeneous_recipe_draws_a_time_constant_for_each_neuron():
+    table = load_recipe("shd_like_heterogeneous").tables["model"]
+    net = snncore.from_spec("model", {**table, "in_shape": [1, 1, 140], "classes": 10})
+    neuron = net.recurrent1.sub_module
+    assert neuron.w.requires_grad
+    assert neuron.init_tau.unique().numel() == 128
 
 
 def test_extends_lays_one_recipe_over_another(base: Path, tmp_path: Path):

@@ -11,6 +11,14 @@ _COMPONENTS = (
     ("recipe", "digits_hard", "shipped:digits_hard", "digits, tested on other writers"),
     ("recipe", "mnist", "shipped:mnist", "conv net on MNIST"),
     ("recipe", "n_mnist", "shipped:n_mnist", "conv net on N-MNIST events"),
+    ("recipe", "shd_like", "shipped:shd_like", "recurrent net on spoken digits as spikes"),
+    ("recipe", "shd_like_alif", "shipped:shd_like_alif", "shd_like with adaptive thresholds"),
+    (
+        "recipe",
+        "shd_like_heterogeneous",
+        "shipped:shd_like_heterogeneous",
+        "shd_like with a time constant for each neuron",
+    ),
     ("loss", "rate_cross_entropy", "loss:RateCrossEntropy", "cross entropy of the mean over time"),
     ("loss", "rate_mse", "loss:RateMSE", "squared error of the mean over time"),
 )

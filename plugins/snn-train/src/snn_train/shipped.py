@@ -25,3 +25,18 @@ def mnist() -> Path:
 def n_mnist() -> Path:
     """Conv net on N-MNIST frames, with random shifts."""
     return _FOLDER / "n_mnist.toml"
+
+
+def shd_like() -> Path:
+    """Recurrent net of LIF neurons on spoken digits as spikes; ``data.root`` says where."""
+    return _FOLDER / "shd_like.toml"
+
+
+def shd_like_alif() -> Path:
+    """The recipe ``shd_like`` with adaptive thresholds."""
+    return _FOLDER / "shd_like_alif.toml"
+
+
+def shd_like_heterogeneous() -> Path:
+    """The recipe ``shd_like`` with a time constant for each neuron, drawn and then learned."""
+    return _FOLDER / "shd_like_heterogeneous.toml"
