@@ -1,4 +1,4 @@
-"""The shipped recipes reach their accuracy on real data."""
+"""The shipped recipes reach their accuracy on real data, or run on files of its layout."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from statistics import mean
 
 import pytest
 
-from snn_train import train
+from snn_train import evaluate, load_recipe, train
+from snn_train.parts import dataset_of
 
 pytestmark = pytest.mark.slow
 
@@ -56,3 +57,21 @@ def test_spoken_digits(recipe: str, tmp_path: Path):
     found = [accuracy(recipe, seed, tmp_path, root) for seed in range(2)]
     assert mean(found) >= 0.90
     assert min(found) >= 0.88
+
+
+def test_dvs_gesture_runs_on_files_of_its_layout(tmp_path: Path):
+    changes = [f"data.root={folder_of('dvsgesture_like')}", "train.epochs=2", "train.batch_size=3"]
+    recipe = load_recipe("dvs_gesture", changes)
+    # Each interval of the label files is an item, overlapping or not; no event of one is lost.
+    counts = {
+        split: [int(x.sum()) for x, _ in dataset_of(recipe, split)] for split in ("train", "test")
+    }
+    assert counts == {
+        "train": [42045, 27261, 15073, 8769, 6757, 11753],
+        "test": [13039, 3991, 1489],
+    }
+    result = train(recipe, [f"run.root={tmp_path}"])
+    assert 0 <= result["test_accuracy"] <= 1
+    again = evaluate(tmp_path / "dvs_gesture-seed0")
+    assert again.accuracy == result["test_accuracy"]
+    assert again.loss == pytest.approx(result["test_loss"])

@@ -30,7 +30,7 @@ def base(tmp_path: Path) -> Path:
 
 
 SHIPPED = [
-    *("digits", "digits_hard", "mnist", "n_mnist"),
+    *("digits", "digits_hard", "mnist", "n_mnist", "dvs_gesture"),
     *("shd_like", "shd_like_alif", "shd_like_heterogeneous"),
 ]
 
@@ -51,6 +51,7 @@ def test_every_shipped_recipe_is_tested():
 @pytest.mark.parametrize(
     ("name", "shape", "classes"),
     [
+        ("dvs_gesture", [2, 128, 128], 11),
         ("shd_like", [1, 1, 140], 10),
         ("shd_like_alif", [1, 1, 140], 10),
         ("shd_like_heterogeneous", [1, 1, 140], 10),

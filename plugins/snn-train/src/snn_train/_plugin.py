@@ -19,6 +19,7 @@ _COMPONENTS = (
         "shipped:shd_like_heterogeneous",
         "shd_like with a time constant for each neuron",
     ),
+    ("recipe", "dvs_gesture", "shipped:dvs_gesture", "conv net on DVS128 Gesture"),
     ("loss", "rate_cross_entropy", "loss:RateCrossEntropy", "cross entropy of the mean over time"),
     ("loss", "rate_mse", "loss:RateMSE", "squared error of the mean over time"),
 )

@@ -40,3 +40,8 @@ def shd_like_alif() -> Path:
 def shd_like_heterogeneous() -> Path:
     """The recipe ``shd_like`` with a time constant for each neuron, drawn and then learned."""
     return _FOLDER / "shd_like_heterogeneous.toml"
+
+
+def dvs_gesture() -> Path:
+    """Conv net on DVS128 Gesture frames."""
+    return _FOLDER / "dvs_gesture.toml"
