@@ -110,6 +110,7 @@ def test_faults_are_named(held: Any, tmp_path: Path) -> None:
 class TestNTIDIGITS(DatasetConformance):
     component = "snn-datasets/n_tidigits"
     params = {"root": "from the fixture", "T": 4}
+    prepares = True
 
     @pytest.fixture(autouse=True)
     def _file(self, held: Any, tmp_path: Path) -> None:

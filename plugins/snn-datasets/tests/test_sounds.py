@@ -147,6 +147,11 @@ def test_one_speaker_is_left_out_of_all_files(both: Any, tmp_path: Path) -> None
         assert found == expected
 
 
+def test_the_first_speaker_is_left_out_unless_another_is_named(both: Any, tmp_path: Path) -> None:
+    test = like(tmp_path, split="test", protocol="leave_one_speaker_out")
+    assert set(test.recordings.columns["speaker"]) == {0}
+
+
 @pytest.mark.parametrize(
     ("params", "text"),
     [
@@ -156,7 +161,6 @@ def test_one_speaker_is_left_out_of_all_files(both: Any, tmp_path: Path) -> None
             {"protocol": "leave_one_speaker_out", "speaker": 9},
             "speaker: leave_one_out: no item is of group 9; groups are 0, 1, 2, 3",
         ),
-        ({"protocol": "leave_one_speaker_out"}, "speaker: leave_one_out: no item is of group None"),
         ({"split": "valid"}, "split: input should be 'train' or 'test', got 'valid'"),
         ({"files": "digits.h5"}, r"files must hold \{split\}, which stands for train or test, got"),
     ],
@@ -276,14 +280,20 @@ def test_an_unofficial_file_gives_one_notice(write: Any, tmp_path: Path) -> None
     ]
 
 
-def test_ssc_has_no_validation_speaker(write: Any, tmp_path: Path) -> None:
-    params = {"root": tmp_path, "protocol": "leave_one_speaker_out", "speaker": 1}
-    with pytest.raises(ConfigError, match=r"has the splits 'train' and 'test', got 'valid'"):
-        snncore.build("dataset", "ssc", split="valid", **params)
-    for split in ("train", "valid", "test"):
-        write(f"ssc_{split}.h5", 3, extra=False)
-    with pytest.raises(FormatError, match=r"ssc_train\.h5 has no extra/speaker, which protocol"):
-        snncore.build("dataset", "ssc", **params)
+def test_ssc_leaves_out_no_speaker(write: Any, tmp_path: Path) -> None:
+    write("ssc_train.h5", 3)
+    for params in ({"protocol": "leave_one_speaker_out"}, {"speaker": 1}):
+        with pytest.raises(
+            ConfigError, match=r"protocol: input should be 'official'|speaker = 1 m"
+        ):
+            snncore.build("dataset", "ssc", root=tmp_path, **params)
+
+
+def test_speakers_must_be_told_to_leave_one_out(write: Any, tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        write(f"shd_{split}.h5", 3, extra=False)
+    with pytest.raises(FormatError, match=r"shd_train\.h5 has no extra/speaker, which protocol"):
+        snncore.build("dataset", "shd", root=tmp_path, protocol="leave_one_speaker_out")
 
 
 def test_a_missing_archive_says_where_it_is(tmp_path: Path) -> None:
@@ -304,6 +314,7 @@ def test_an_archive_without_the_file_is_refused(tmp_path: Path) -> None:
 class TestSHDLike(DatasetConformance):
     component = "snn-datasets/shd_like"
     params = {"root": "from the fixture", "T": 5, "by": "time", "channels": 140}
+    prepares = True
 
     @pytest.fixture(autouse=True)
     def _files(self, write: Any, tmp_path: Path) -> None:
@@ -319,6 +330,7 @@ class TestSHDLike(DatasetConformance):
 class TestSHD(DatasetConformance):
     component = "snn-datasets/shd"
     params = {"root": "from the fixture", "T": 5}
+    prepares = True
 
     @pytest.fixture(autouse=True)
     def _files(self, write: Any, tmp_path: Path) -> None:
@@ -335,6 +347,7 @@ class TestSHD(DatasetConformance):
 class TestSSC(DatasetConformance):
     component = "snn-datasets/ssc"
     params = {"root": "from the fixture", "T": 5}
+    prepares = True
 
     @pytest.fixture(autouse=True)
     def _files(self, write: Any, tmp_path: Path) -> None:

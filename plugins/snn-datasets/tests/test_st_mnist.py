@@ -101,6 +101,7 @@ def test_a_real_recording(shared: Path, root: Path) -> None:
 class TestSTMNIST(DatasetConformance):
     component = "snn-datasets/st_mnist"
     params = {"root": "from the fixture", "T": 4}
+    prepares = True
 
     @pytest.fixture(autouse=True)
     def _file(self, root: Path) -> None:

@@ -47,7 +47,7 @@ class SoundDataset(EventDataset):
         T, by, duration_us, integrate, augment: as for all datasets of events
             (:class:`snn_datasets.EventDataset`).
         channels: neighbouring units are added up to this many; must divide their number.
-        speaker: who is left out, by the number in the files.
+        speaker: who is left out, by the number in the files; the lowest if not given.
 
     Attributes:
         recordings: with the columns ``sample`` (number within its file) and, where the files
@@ -122,11 +122,6 @@ class SoundDataset(EventDataset):
             raise ConfigError(
                 f"dataset {label(self)}: speaker = {self.speaker} means something under protocol "
                 f"{LEAVE_ONE_OUT!r} alone, not {self.protocol!r}"
-            )
-        if pooled and self.split not in ("train", "test"):
-            raise ConfigError(
-                f"dataset {label(self)}: protocol {LEAVE_ONE_OUT!r} has the splits 'train' and "
-                f"'test', got {self.split!r}"
             )
         opened = [self.members(split) for split in (self.splits if pooled else (self.split,))]
         self._files = [SpikeFile(*where, units=units) for where in opened]
@@ -211,8 +206,10 @@ class SoundDataset(EventDataset):
                 f"{self._files[0].name} has no extra/speaker, which protocol {LEAVE_ONE_OUT!r} "
                 "needs"
             )
+        speakers = found.columns["speaker"]
+        speaker = int(speakers.min()) if self.speaker is None else self.speaker
         try:
-            test = leave_one_out(found.columns["speaker"], self.speaker)
+            test = leave_one_out(speakers, speaker)
         except ValueError as error:
             raise ConfigError(f"dataset {label(self)}: speaker: {error}") from error
         return found.take(test if self.split == "test" else ~test)

@@ -15,9 +15,8 @@ class SSC(SoundDataset):
     ``ssc_<split>.h5`` is read as it is or from its zip file. All spikes of a split stay in memory,
     more than 2 GB for "train".
 
-    Protocols, args, attributes and shape: those of
-    :class:`snn_datasets.sets.sound_dataset.SoundDataset`; ``leave_one_speaker_out`` needs files
-    that tell the speakers.
+    Args, attributes and shape: those of :class:`snn_datasets.sets.sound_dataset.SoundDataset`. The
+    one protocol is ``official``, so ``speaker`` stands for nothing.
 
     Raises: as that class.
 
@@ -32,3 +31,4 @@ class SSC(SoundDataset):
 
     info: ClassVar[Info] = Info.load("ssc")
     splits: ClassVar[tuple[str, ...]] = ("train", "valid", "test")
+    protocols: ClassVar[tuple[str, ...]] = ("official",)

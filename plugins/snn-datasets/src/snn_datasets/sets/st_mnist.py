@@ -48,7 +48,7 @@ class STMNIST(EventDataset):
         self.classes = tuple(str(digit) for digit in range(10))
         members = self.open(self.info.archives[0].file, suffix=".mat")
         found = Recordings.find([members], _labelled, expected="members named <digit>/<name>.mat")
-        official = self.info.samples["all"]
+        official = self.info.counts["all recordings"]["all"]
         if len(found) != official:
             notice(members.path, f"it holds {len(found)} recordings, the official one {official}")
         test = stratified(found.targets, _TEST_SHARE, seed=0)
