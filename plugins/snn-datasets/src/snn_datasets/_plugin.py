@@ -50,6 +50,9 @@ def snn_components(register: Register) -> None:
         "speech_commands",
         "snn_datasets.sets.speech_commands:SpeechCommands",
         summary="35 spoken words as waveforms or as spikes of mel bands",
+    )
+    register(
+        "dataset",
         "shd",
         "snn_datasets.sets.shd:SHD",
         summary="20 spoken digits as spikes of 700 units",
