@@ -61,6 +61,19 @@ if TYPE_CHECKING:
     from snn_datasets.splits import stratified as stratified
     from snn_datasets.subset import Subset as Subset
     from snn_datasets.subset import divide as divide
+    from snn_datasets.sets.asl_dvs import ASLDVS as ASLDVS
+    from snn_datasets.sets.bullying10k import Bullying10K as Bullying10K
+    from snn_datasets.sets.cifar10_dvs import CIFAR10DVS as CIFAR10DVS
+    from snn_datasets.sets.dsec import DSEC as DSEC
+    from snn_datasets.sets.dvs_gesture import DVSGesture as DVSGesture
+    from snn_datasets.sets.dvs_lip import DVSLip as DVSLip
+    from snn_datasets.sets.es_imagenet import ESImageNet as ESImageNet
+    from snn_datasets.sets.gen1 import Gen1 as Gen1
+    from snn_datasets.sets.hardvs import HARDVS as HARDVS
+    from snn_datasets.sets.n_caltech101 import NCaltech101 as NCaltech101
+    from snn_datasets.sets.n_cars import NCARS as NCARS
+    from snn_datasets.sets.nav_gesture import NavGestureSit as NavGestureSit
+    from snn_datasets.sets.nav_gesture import NavGestureWalk as NavGestureWalk
 
 _HOME = {
     "Batch": "batch",
@@ -118,6 +131,19 @@ _HOME = {
     "SoundDataset": "sets.sound_dataset",
     "SSC": "sets.ssc",
     "STMNIST": "sets.st_mnist",
+    "ASLDVS": "sets.asl_dvs",
+    "Bullying10K": "sets.bullying10k",
+    "CIFAR10DVS": "sets.cifar10_dvs",
+    "DSEC": "sets.dsec",
+    "DVSGesture": "sets.dvs_gesture",
+    "DVSLip": "sets.dvs_lip",
+    "ESImageNet": "sets.es_imagenet",
+    "Gen1": "sets.gen1",
+    "HARDVS": "sets.hardvs",
+    "NCaltech101": "sets.n_caltech101",
+    "NCARS": "sets.n_cars",
+    "NavGestureSit": "sets.nav_gesture",
+    "NavGestureWalk": "sets.nav_gesture",
 }
 
 __all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]

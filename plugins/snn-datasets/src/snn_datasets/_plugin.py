@@ -89,6 +89,84 @@ def snn_components(register: Register) -> None:
         aliases=("nmnist",),
     )
     register(
+        "dataset",
+        "asl_dvs",
+        "snn_datasets.sets.asl_dvs:ASLDVS",
+        summary="24 letters of sign language before an event camera, 240x180",
+    )
+    register(
+        "dataset",
+        "bullying10k",
+        "snn_datasets.sets.bullying10k:Bullying10K",
+        summary="bullying and friendly actions before an event camera, 346x260",
+    )
+    register(
+        "dataset",
+        "cifar10_dvs",
+        "snn_datasets.sets.cifar10_dvs:CIFAR10DVS",
+        summary="CIFAR10 moved before an event camera, 128x128",
+    )
+    register(
+        "dataset",
+        "dsec",
+        "snn_datasets.sets.dsec:DSEC",
+        summary="driving before two event cameras, in windows, 640x480",
+    )
+    register(
+        "dataset",
+        "dvs_gesture",
+        "snn_datasets.sets.dvs_gesture:DVSGesture",
+        summary="eleven hand and arm gestures before an event camera, 128x128",
+    )
+    register(
+        "dataset",
+        "dvs_lip",
+        "snn_datasets.sets.dvs_lip:DVSLip",
+        summary="100 spoken words before an event camera, 128x128",
+    )
+    register(
+        "dataset",
+        "es_imagenet",
+        "snn_datasets.sets.es_imagenet:ESImageNet",
+        summary="ImageNet as simulated events in eight steps, 256x256",
+    )
+    register(
+        "dataset",
+        "gen1",
+        "snn_datasets.sets.gen1:Gen1",
+        summary="cars and pedestrians with boxes before an event camera, 304x240",
+    )
+    register(
+        "dataset",
+        "hardvs",
+        "snn_datasets.sets.hardvs:HARDVS",
+        summary="300 human activities before an event camera, 346x260",
+    )
+    register(
+        "dataset",
+        "n_caltech101",
+        "snn_datasets.sets.n_caltech101:NCaltech101",
+        summary="Caltech101 seen by a moving event camera, 240x180",
+    )
+    register(
+        "dataset",
+        "n_cars",
+        "snn_datasets.sets.n_cars:NCARS",
+        summary="cars and background before an event camera, 120x100",
+    )
+    register(
+        "dataset",
+        "nav_gesture_sit",
+        "snn_datasets.sets.nav_gesture:NavGestureSit",
+        summary="gestures before a phone, seated, 304x240",
+    )
+    register(
+        "dataset",
+        "nav_gesture_walk",
+        "snn_datasets.sets.nav_gesture:NavGestureWalk",
+        summary="gestures before a phone, walking, 304x240",
+    )
+    register(
         "format",
         "bin40",
         "snn_datasets.bin40:Bin40",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Gt
 from numpy.typing import NDArray
 
+import snncore
 from snn_datasets.dataset import Root, Seed, Transform
 from snn_datasets.event_dataset import Augment, EventDataset, Integrate
 from snn_datasets.manifest import Info
@@ -122,7 +124,10 @@ class CIFAR10DVS(EventDataset):
         return found.take(test if self.split == "test" else ~test)
 
     def decode(self, index: int) -> NDArray[Any]:
-        events = super().decode(index)
+        # Headers of the published files do not all name the chip.
+        decoder = snncore.build("format", self.format, chip="DVS128")
+        data = io.BytesIO(self.recordings.read(index))
+        events = decoder.read(data, name=self.recordings.name(index))
         upright = events.copy()
         # The decoder has mirrored x and taken a bit of 0 for ON, as jAER does.
         upright["x"] = self.sensor[0] - 1 - events["y"]

@@ -30,7 +30,8 @@ class DSEC(EventDataset):
 
     An item is a window of ``window_us`` of one camera; windows follow each other without gap from
     the beginning of a sequence, the last incomplete one is left out. There are no classes: the
-    label is the number of the sequence in ``classes``, its name's place among those of the split.
+    label is the place of the sequence's name in ``classes``, all sequences that are there, of both
+    splits.
     Of a file only the window is read, by its index of milliseconds; ``t_offset`` is added.
 
     Read are unpacked files: ``<split>.../<sequence>/events/<camera>/events.h5``, or
@@ -100,10 +101,10 @@ class DSEC(EventDataset):
 
     def find(self) -> Recordings:
         source, members = self._files()
-        self.classes = tuple(sorted(members))
         decoder = self._decoder()
         rows = list[tuple[int, int, int, int]]()
-        for label, sequence in enumerate(self.classes):
+        for sequence in sorted(members):
+            label = self.classes.index(sequence)
             path = source.path / source.names[members[sequence]]
             with path.open("rb") as file:
                 offset, length = decoder.span(file, name=str(path))
@@ -145,19 +146,22 @@ class DSEC(EventDataset):
         return cast("Dsec", snncore.build("format", self.format))
 
     def _files(self) -> tuple[FolderMembers, dict[str, int]]:
-        """Folder, and the file of each sequence by name."""
+        """Folder, and the file of each sequence of the split by name; sets ``classes``."""
         pattern = re.compile(
-            rf"(?:^|/){self.split}[^/]*/([^/]+)/(?:events/|[^/]*events_){self.camera}/events\.h5$"
+            r"(?:^|/)(train|test)[^/]*/([^/]+)/(?:events/|[^/]*events_)"
+            rf"{self.camera}/events\.h5$"
         )
         if self.folder.is_dir():
             loose = FolderMembers(self.folder, suffix="events.h5")
             found = {
-                match[1]: member
+                (match[1], match[2]): member
                 for member, name in enumerate(loose.names)
                 if (match := pattern.search(name))
             }
-            if found:
-                return loose, found
+            self.classes = tuple(sorted({sequence for _, sequence in found}))
+            members = {name: at for (split, name), at in found.items() if split == self.split}
+            if members:
+                return loose, members
         (path,) = obtain(
             self.info, [f"{self.split}_events.zip"], [self.folder], download=self.download
         )
