@@ -65,6 +65,9 @@ def test_asl_dvs_is_turned_upside_down(layouts: Any, tmp_path: Path) -> None:
     scipy.savemat(file, found)
     layouts.zipped(tmp_path / "a.zip", [("a_0001.mat", file.getvalue())])
     assert picture(ASLDVS(tmp_path, T=1)) == (F, BLANK)
+    mirrored = ASLDVS(tmp_path, T=1, mirrored=True)
+    corner = mirrored[0][0][0, 1, :5, -4:].int().tolist()
+    assert ["".join(".#"[n] for n in row[::-1]) for row in corner] == F
 
 
 def test_nav_gesture_is_turned_upside_down(layouts: Any, tmp_path: Path) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
+from annotated_types import Gt
 from numpy.typing import NDArray
 
-from snn_datasets.event_dataset import EventDataset
+from snn_datasets.dataset import Root, Seed, Transform
+from snn_datasets.event_dataset import Augment, EventDataset, Integrate
 from snn_datasets.manifest import Info
 from snn_datasets.recordings import Recordings
 from snn_datasets.sets.unpacked import parts_of
+from snn_datasets.slicing import By
 from snn_datasets.splits import stratified
 
 _FILE = "ICCV2019_DVS_dataset.zip"
@@ -26,14 +29,26 @@ class ASLDVS(EventDataset):
     The published archive is a zip file of 24 zip files, ``a.zip`` to ``y.zip``: unpack the outer
     one; the inner ones are read in place, as are the ``.mat`` files of folders.
 
-    The files count rows from below: y = 179 - y_file, so that row 0 is at the top; x is that of
-    the file. (Another reader mirrors x as well, which turns a right hand into a left one.)
+    The files count rows from below: y = 179 - y_file, so that row 0 is at the top. Readers differ
+    in x: here it is that of the file unless ``mirrored``, which turns right hands into left ones.
 
     Protocols: there is no official split. ``stratified_8_2`` puts a fifth of each letter into
     test, by :func:`snn_datasets.splits.stratified` with seed 0 over the recordings in the order of
     letter and number.
 
-    Args and shape: those of :class:`snn_datasets.EventDataset`; x ``[T, 2, 180, 240]``.
+    Args:
+        root: folder that holds the zip files; ``SNN_DATA/asl_dvs`` or the user's data folder if
+            not given.
+        split: "train" or "test".
+        protocol: see above.
+        transform, target_transform: applied to x and y.
+        download: fetch missing files, verified and resumed.
+        seed: of all randomness of the items.
+        T, by, duration_us, integrate, augment: as for all datasets of events
+            (:class:`snn_datasets.EventDataset`).
+        mirrored: x = 239 - x_file.
+
+    Shape: x ``[T, 2, 180, 240]``, float32 event counts.
 
     Raises: as :class:`snn_datasets.EventDataset`, and MissingExtra without scipy.
 
@@ -50,6 +65,39 @@ class ASLDVS(EventDataset):
     protocols: ClassVar[tuple[str, ...]] = ("stratified_8_2",)
     format: ClassVar[str] = "snn-datasets/mat"
 
+    def __init__(
+        self,
+        root: Root = None,
+        *,
+        split: str = "train",
+        protocol: str | None = None,
+        transform: Transform = None,
+        target_transform: Transform = None,
+        download: bool = False,
+        seed: Seed = 0,
+        T: Annotated[int, Gt(0)] | None = None,
+        by: By = "count",
+        duration_us: Annotated[int, Gt(0)] | None = None,
+        integrate: Integrate = None,
+        augment: Augment = None,
+        mirrored: bool = False,
+    ) -> None:
+        self.mirrored = mirrored
+        super().__init__(
+            root,
+            split=split,
+            protocol=protocol,
+            transform=transform,
+            target_transform=target_transform,
+            download=download,
+            seed=seed,
+            T=T,
+            by=by,
+            duration_us=duration_us,
+            integrate=integrate,
+            augment=augment,
+        )
+
     def find(self) -> Recordings:
         self.classes = tuple(_LETTERS)
         found = Recordings.find(
@@ -62,7 +110,10 @@ class ASLDVS(EventDataset):
 
     def decode(self, index: int) -> NDArray[Any]:
         events = super().decode(index)
-        events["y"] = self.sensor[1] - 1 - events["y"]
+        width, height = self.sensor
+        events["y"] = height - 1 - events["y"]
+        if self.mirrored:
+            events["x"] = width - 1 - events["x"]
         return events
 
 

@@ -33,6 +33,7 @@ _CLASSES = (
     "other gestures",
 )
 _HEAD = "class,startTime_usec,endTime_usec"
+_TEXT = re.compile(r"(?:^|/)(?:trials_to_(?:train|test)\.txt|user[^/]*_labels\.csv)$")
 _RECORDING = re.compile(r"user([0-9]+)_([a-z_]+)$")
 _CUT = re.compile(r"(?:^|/)(user([0-9]+)_([a-z_]+))/([0-9]+)\.npy$")
 
@@ -44,7 +45,8 @@ class DVSGesture(EventDataset):
         - ``official``: the recordings of ``trials_to_train.txt`` and ``trials_to_test.txt`` (users
           1 to 23, and 24 to 29); an item is an interval [start, end) of a ``_labels.csv``. Each
           interval is cut by itself, so that intervals may overlap. A folder is read wherever in it
-          these files lie; else ``DvsGesture.tar.gz``, which is slower.
+          these files lie; else ``DvsGesture.tar.gz``, which has to be unpacked from its beginning
+          each time that the dataset is built.
         - ``precut``: the ``.npy`` files of ``ibmGestureTrain.tar.gz`` and ``ibmGestureTest.tar.gz``
           that another library publishes: at most one item of each class and recording, times in
           whole milliseconds.
@@ -102,15 +104,16 @@ class DVSGesture(EventDataset):
         listing = f"trials_to_{self.split}.txt"
         source = self._source(listing)
         place = {name.rpartition("/")[2]: i for i, name in enumerate(source.names)}
+        texts = _Texts(source)
         rows = list[tuple[int, int, int, int, int, str]]()
-        for line in _text(source, place, listing).split():
+        for line in texts.words(listing):
             stem = line.removesuffix(".aedat")
             match = _RECORDING.match(stem)
             if match is None or f"{stem}.aedat" not in place:
                 raise FormatError(
                     f"{source.path}: {listing} names the recording {line!r}, which is not there"
                 )
-            for label, start, end in _intervals(source, place, f"{stem}_labels.csv"):
+            for label, start, end in texts.intervals(f"{stem}_labels.csv"):
                 member = place[f"{stem}.aedat"]
                 rows.append((member, label - 1, start, end, int(match[1]), match[2]))
         if not rows:
@@ -148,27 +151,38 @@ class DVSGesture(EventDataset):
         return {**cast("dict[str, Any]", super().__getstate__()), "_whole": None}
 
 
-def _text(source: Members, place: dict[str, int], file: str) -> str:
-    if file not in place:
-        raise FormatError(f"{source.path} holds no {file}, which says what its recordings are")
-    return source.read(place[file]).decode("utf-8-sig")
+class _Texts:
+    """Lists and label files, read in the order of the archive, which a packed one needs."""
 
+    def __init__(self, source: Members) -> None:
+        self._path = source.path
+        self._bodies = {
+            name.rpartition("/")[2]: source.read(i)
+            for i, name in enumerate(source.names)
+            if _TEXT.search(name)
+        }
 
-def _intervals(source: Members, place: dict[str, int], file: str) -> list[tuple[int, int, int]]:
-    """(class, start, end) of each line of a label file."""
-    head, *lines = _text(source, place, file).split()
-    if head != _HEAD:
-        raise FormatError(f"{source.path}, {file} begins with {head!r}, expected {_HEAD!r}")
-    rows = list[tuple[int, int, int]]()
-    for line in lines:
-        try:
-            label, start, end = (int(word) for word in line.split(","))
-        except ValueError:
-            label, start, end = 0, 0, 0
-        if not (1 <= label <= len(_CLASSES) and start < end):
-            raise FormatError(
-                f"{source.path}, {file} holds the line {line!r}; expected are a class from 1 to "
-                f"{len(_CLASSES)}, a start and a later end in microseconds"
-            )
-        rows.append((label, start, end))
-    return rows
+    def words(self, file: str) -> list[str]:
+        """What stands in a file, parted by blanks and line ends."""
+        if file not in self._bodies:
+            raise FormatError(f"{self._path} holds no {file}, which says what its recordings are")
+        return self._bodies[file].decode("utf-8-sig", "replace").split()
+
+    def intervals(self, file: str) -> list[tuple[int, int, int]]:
+        """(class, start, end) of each line of a label file."""
+        head, *lines = self.words(file) or [""]
+        if head != _HEAD:
+            raise FormatError(f"{self._path}, {file} begins with {head!r}, expected {_HEAD!r}")
+        rows = list[tuple[int, int, int]]()
+        for line in lines:
+            try:
+                label, start, end = (int(word) for word in line.split(","))
+            except ValueError:
+                label, start, end = 0, 0, 0
+            if not (1 <= label <= len(_CLASSES) and start < end):
+                raise FormatError(
+                    f"{self._path}, {file} holds the line {line!r}; expected are a class from 1 "
+                    f"to {len(_CLASSES)}, a start and a later end in microseconds"
+                )
+            rows.append((label, start, end))
+        return rows
