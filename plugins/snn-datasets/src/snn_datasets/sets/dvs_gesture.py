@@ -118,8 +118,9 @@ class DVSGesture(EventDataset):
                 rows.append((member, label - 1, start, end, int(match[1]), match[2]))
         if not rows:
             raise FormatError(f"{source.path}: {listing} names no recordings")
-        member, target, start, end, user, light = (np.array(c) for c in zip(*rows, strict=True))
-        columns = {"user": user, "light": light, "start": start, "end": end}
+        *numbers, lights = zip(*rows, strict=True)
+        member, target, start, end, user = np.array(numbers, np.int64)
+        columns = {"user": user, "light": np.array(lights), "start": start, "end": end}
         return Recordings((source,), np.zeros_like(member), member, target, columns)
 
     def _source(self, listing: str) -> Members:
@@ -135,7 +136,9 @@ class DVSGesture(EventDataset):
 
         def labelled(name: str) -> tuple[tuple[str, int], int] | None:
             match = _CUT.search(name) if pattern.search(name) else None
-            return match and ((match[1], int(match[4])), int(match[4]))
+            if match is None or int(match[4]) >= len(_CLASSES):
+                return None
+            return (match[1], int(match[4])), int(match[4])
 
         found = Recordings.find(
             sources, labelled, expected=f"files named ibmGesture{title}/<user>_<light>/<class>.npy"
