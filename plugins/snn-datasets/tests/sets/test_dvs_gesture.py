@@ -60,6 +60,24 @@ def test_files_are_found_wherever_they_were_unpacked(layouts: Any, tmp_path: Pat
     assert len(DVSGesture(tmp_path, split="test")) == 3
 
 
+@pytest.mark.filterwarnings("ignore:.*can only be unpacked from its beginning")
+def test_packed_archives_are_read_as_they_are(layouts: Any, tmp_path: Path) -> None:
+    loose = layouts.gestures(tmp_path / "loose" / "DvsGesture")
+    expected = DVSGesture(loose)
+    events = [expected.events(i) for i in range(len(expected))]
+    layouts.tar(loose, tmp_path / "DvsGesture.tar.gz")
+    packed = DVSGesture(tmp_path)
+    assert packed.targets.tolist() == expected.targets.tolist()
+    assert all(np.array_equal(packed.events(i), e) for i, e in enumerate(events))
+    precut = layouts.gestures_precut(tmp_path / "precut")
+    loose = DVSGesture(precut, protocol="precut", split="test")
+    events = [loose.events(i) for i in range(len(loose))]
+    layouts.tar(precut / "ibmGestureTest", tmp_path / "ibmGestureTest.tar.gz")
+    packed = DVSGesture(tmp_path, protocol="precut", split="test")
+    assert packed.recordings.columns["user"].tolist() == [25] * 3
+    assert all(np.array_equal(packed.events(i), e) for i, e in enumerate(events))
+
+
 def test_what_is_missing_is_told(layouts: Any, tmp_path: Path) -> None:
     with pytest.raises(MissingData, match=r"DVS128 Gesture: DvsGesture\.tar\.gz is missing"):
         DVSGesture(tmp_path)

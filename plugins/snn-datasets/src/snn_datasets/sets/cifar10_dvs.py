@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 import snncore
 from snn_datasets.dataset import Root, Seed, Transform
 from snn_datasets.event_dataset import Augment, EventDataset, Integrate
+from snn_datasets.integration.slices import By
 from snn_datasets.manifest import Info
 from snn_datasets.recordings import Recordings
 from snn_datasets.sets.unpacked import parts_of
-from snn_datasets.slicing import By
 from snn_datasets.splits import per_class_first, stratified
 
 _CLASSES = (

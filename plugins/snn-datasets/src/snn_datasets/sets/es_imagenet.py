@@ -11,13 +11,13 @@ from annotated_types import Gt
 from snn_datasets.dataset import Root, Seed, Transform
 from snn_datasets.errors import FormatError
 from snn_datasets.event_dataset import Augment, EventDataset, Integrate
-from snn_datasets.extras import need
+from snn_datasets.integration.slices import By
 from snn_datasets.manifest import Info
 from snn_datasets.members import FolderMembers, Members, open_members
 from snn_datasets.place import obtain
+from snn_datasets.rar_members import need_rar
 from snn_datasets.recordings import Recordings
 from snn_datasets.sets.windows import window_frames
-from snn_datasets.slicing import By
 
 _STEPS = 8
 _CLASSES = 1000
@@ -128,7 +128,7 @@ class ESImageNet(EventDataset):
             if any(pattern.search(name) for name in loose.names):
                 return loose
         if self.download:  # before 100 GB come that nothing here could read
-            need("rarfile", extra="rar", what="the rar archives of ES-ImageNet")
+            need_rar()
         files = [archive.file for archive in self.info.archives]
         first, *_ = obtain(self.info, files, [self.folder], download=self.download)
         return open_members(first, suffix=suffix)

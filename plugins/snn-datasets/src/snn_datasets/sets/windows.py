@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snn_datasets.errors import FormatError
-from snn_datasets.slicing import frames
+from snn_datasets.integration.frames import Frames
 
 
 def window_frames(
@@ -46,5 +46,5 @@ def window_frames(
             f"event {i} is at {t[i]} us; times must ascend within the window from {start} to "
             f"{stop} us"
         )
-    parts = np.split(events, np.searchsorted(t, edges[1:-1]))
-    return np.concatenate([frames(part, size=size, T=1) for part in parts])
+    # Each part is a recording of one frame.
+    return Frames(T=1).batch(events, np.searchsorted(t, edges), size)[0]
