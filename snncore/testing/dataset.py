@@ -25,6 +25,8 @@ class DatasetConformance(Conformance):
     Attributes:
         params: constructor parameters, for example ``{"root": ...}``.
         items: how many items are looked at, spread over the dataset.
+        classifies: whether ``y`` is the number of a class. If not, it is an array (boxes, say), and
+            ``targets`` are its lengths.
         sorted_events: whether the times of recordings ascend, where the dataset has ``events``.
         prepares: whether the dataset is prepared as well, which may take long and writes beside
             its files: for small ones.
@@ -47,11 +49,12 @@ class DatasetConformance(Conformance):
     kind: ClassVar[str] = "dataset"
     params: Mapping[str, Any] = {}
     items: int = 6
+    classifies: bool = True
     sorted_events: bool = True
     prepares: bool = False
     start_methods: Sequence[str] = ()
 
-    _flags: ClassVar[tuple[str, ...]] = ("sorted_events",)
+    _flags: ClassVar[tuple[str, ...]] = ("classifies", "sorted_events")
 
     @pytest.fixture(autouse=True)
     def _skip_without_files(self, _adopt_declared: None) -> None:
@@ -172,6 +175,12 @@ class DatasetConformance(Conformance):
                     low, high = x.min().item(), x.max().item()
                     assert low >= 0.0, f"{where}: x begins at {low:g}, expected [0, 1]"
                     assert high <= 1.0, f"{where}: x ends at {high:g}, expected [0, 1]"
+                if not self.classifies:
+                    assert isinstance(y, np.ndarray), (
+                        f"{where}: y is a {type(y).__name__}, expected an array, since it declares "
+                        "classifies = False"
+                    )
+                    continue
                 assert type(y) is int, f"{where}: y is a {type(y).__name__}, expected int"
                 assert 0 <= y < len(dataset.classes), (
                     f"{where}: y = {y}, but there are {len(dataset.classes)} classes"
@@ -185,7 +194,8 @@ class DatasetConformance(Conformance):
         )
         assert targets.dtype == np.int64, f"{self.label}: targets are {targets.dtype}, not int64"
         for index in self.some(dataset):
-            label = dataset[index][1]
+            y = dataset[index][1]
+            label = y if self.classifies else len(y)
             assert label == targets[index], (
                 f"{self.label}: item {index} has label {label}, targets say {targets[index]}"
             )
@@ -350,8 +360,8 @@ def _double(x: Tensor) -> Tensor:
     return 2 * x
 
 
-def _negate(y: int) -> int:
-    return -y - 1
+def _negate(y: Any) -> Any:
+    return y[::-1] if isinstance(y, np.ndarray) else -y - 1
 
 
 def _indices(dataset: Any) -> set[int]:
@@ -367,7 +377,7 @@ def _fits(shape: tuple[int, ...], declared: tuple[int, ...]) -> bool:
 
 
 def _same(one: tuple[Any, Any], other: tuple[Any, Any]) -> bool:
-    return torch.equal(one[0], other[0]) and one[1] == other[1]
+    return torch.equal(one[0], other[0]) and np.array_equal(one[1], other[1])
 
 
 def _assert_same(got: tuple[Any, Any], expected: tuple[Any, Any], what: str) -> None:

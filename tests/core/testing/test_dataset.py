@@ -370,6 +370,36 @@ def test_what_is_prepared_and_not_used_or_other_is_caught(adopt, caught, wrong, 
     kit.test_prepared_is_the_same()
 
 
+class Boxes(Right):
+    """``y`` is an array whose length differs."""
+
+    def __getitem__(self, index):
+        transform, self.target_transform = self.target_transform, None
+        x, label = Right.__getitem__(self, index)
+        self.target_transform = transform
+        y = 10 * (index % len(self)) + np.arange(label)
+        return x, y if transform is None else transform(y)
+
+
+def test_boxes_are_legal_where_declared(adopt, caught):
+    kit = adopt(DatasetConformance, Boxes, make=lambda self, **kw: build(Boxes, kw))
+    with pytest.raises(caught, match="y is a ndarray, expected int"):
+        kit.test_items_have_the_declared_form()
+    kit.classifies = False
+    kit.test_items_have_the_declared_form()
+    kit.test_targets_are_the_labels_of_the_items()
+    kit.test_indexing_is_that_of_a_list()
+    kit.test_items_depend_on_seed_epoch_and_index_alone()
+    kit.test_transforms_are_applied()
+
+
+def test_what_is_no_array_is_caught_where_arrays_are_declared(adopt, caught):
+    kit = adopt(DatasetConformance, Right, make=lambda self, **kw: build(Right, kw))
+    kit.classifies = False
+    with pytest.raises(caught, match="y is a int, expected an array, since it declares"):
+        kit.test_items_have_the_declared_form()
+
+
 @pytest.mark.parametrize("cls", [Divided, Recorded])
 def test_other_splits_and_lengths_are_legal(adopt, cls):
     kit = adopt(DatasetConformance, cls, make=lambda self, **kw: build(cls, kw))

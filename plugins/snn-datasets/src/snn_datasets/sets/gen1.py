@@ -82,6 +82,10 @@ class Gen1(EventDataset):
     sensor: ClassVar[tuple[int, int]] = (304, 240)
     splits: ClassVar[tuple[str, ...]] = ("train", "val", "test")
     format: ClassVar[str] = "snn-datasets/dat"
+    conformance: ClassVar[dict[str, Any]] = {
+        "classifies": False,
+        "reason": "y are the boxes of a time",
+    }
     after_decoding: ClassVar[tuple[str, ...]] = ("skip_us", "least_diagonal", "least_side")
 
     def __init__(
