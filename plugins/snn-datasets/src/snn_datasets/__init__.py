@@ -74,6 +74,12 @@ if TYPE_CHECKING:
     from snn_datasets.sets.n_cars import NCARS as NCARS
     from snn_datasets.sets.nav_gesture import NavGestureSit as NavGestureSit
     from snn_datasets.sets.nav_gesture import NavGestureWalk as NavGestureWalk
+    from snn_datasets.splits import leave_one_out as leave_one_out
+    from snn_datasets.splits import listed as listed
+    from snn_datasets.splits import per_class_first as per_class_first
+    from snn_datasets.splits import stratified as stratified
+    from snn_datasets.subset import Subset as Subset
+    from snn_datasets.subset import divide as divide
 
 _HOME = {
     "Batch": "batch",

@@ -285,3 +285,14 @@ class Layouts:
 @pytest.fixture(scope="session")
 def layouts() -> Layouts:
     return Layouts()
+
+
+@pytest.fixture(scope="class")
+def laid_out(
+    request: pytest.FixtureRequest, layouts: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Writes the layout that a class names, once for all its tests."""
+    root = tmp_path_factory.mktemp(request.cls.layout)
+    getattr(layouts, request.cls.layout)(root)
+    request.cls.prepares = True
+    request.cls.params = {"T": 2, **request.cls.params, "root": str(root)}
