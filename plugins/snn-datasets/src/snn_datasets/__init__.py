@@ -68,12 +68,17 @@ if TYPE_CHECKING:
     from snn_datasets.sets.dvs_gesture import DVSGesture as DVSGesture
     from snn_datasets.sets.dvs_lip import DVSLip as DVSLip
     from snn_datasets.sets.es_imagenet import ESImageNet as ESImageNet
+    from snn_datasets.sets.fashion_mnist import FashionMNIST as FashionMNIST
+    from snn_datasets.sets.folder import Folder as Folder
     from snn_datasets.sets.gen1 import Gen1 as Gen1
     from snn_datasets.sets.hardvs import HARDVS as HARDVS
     from snn_datasets.sets.n_caltech101 import NCaltech101 as NCaltech101
     from snn_datasets.sets.n_cars import NCARS as NCARS
     from snn_datasets.sets.nav_gesture import NavGestureSit as NavGestureSit
     from snn_datasets.sets.nav_gesture import NavGestureWalk as NavGestureWalk
+    from snn_datasets.sets.sequential_mnist import SequentialMNIST as SequentialMNIST
+    from snn_datasets.sets.speech_commands import SpeechCommands as SpeechCommands
+    from snn_datasets.sets.synthetic import Synthetic as Synthetic
     from snn_datasets.splits import leave_one_out as leave_one_out
     from snn_datasets.splits import listed as listed
     from snn_datasets.splits import per_class_first as per_class_first
