@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from snn_datasets import Archive, DownloadError, fetch
-from snn_datasets import download as download_module
+from snn_datasets import Archive, DownloadError, Info, MissingData, fetch, space
+from snn_datasets.place import obtain
 
 BODY = bytes(range(256)) * 4096
 
@@ -50,6 +50,52 @@ def test_a_download_resumes_what_an_earlier_run_left(
     path = fetch(archive(server.url("/a", answer(BODY))), tmp_path)
     assert path.read_bytes() == BODY
     assert server.requests == [("/a", "bytes=1000-")]
+
+
+def test_a_stalled_transfer_is_given_up_and_resumed(
+    server: Any, answer: Any, tmp_path: Path, naps: list[float]
+) -> None:
+    hold = threading.Event()
+    stalls = [answer(BODY, cut=n, sent=threading.Event(), hold=hold) for n in (300_001, 5)]
+    url = server.url("/a", *stalls, answer(BODY))
+    path = fetch(archive(url), tmp_path, timeout=0.15, sleep=naps.append)
+    hold.set()
+    assert path.read_bytes() == BODY
+    # of what had come before the stall all is kept but the head of 512 bytes
+    assert [wanted for _, wanted in server.requests] == [None, "bytes=300001-", "bytes=300001-"]
+    assert naps == [1.0, 1.0]
+
+
+def test_a_mirror_that_only_stalls_is_left_for_the_next(
+    server: Any, answer: Any, tmp_path: Path, naps: list[float]
+) -> None:
+    hold = threading.Event()
+    dead = server.url("/dead", answer(BODY, cut=0, sent=threading.Event(), hold=hold))
+    with pytest.raises(DownloadError, match=r"/dead: no byte came for 0\.1 s \(2 tries without"):
+        fetch(archive(dead), tmp_path, attempts=2, timeout=0.1, sleep=naps.append)
+    good = server.url("/good", answer(BODY))
+    path = fetch(archive(dead, good), tmp_path, attempts=1, timeout=0.1, sleep=naps.append)
+    hold.set()
+    assert path.read_bytes() == BODY
+
+
+def test_a_second_mirror_goes_on_where_the_first_broke_off(
+    server: Any, answer: Any, tmp_path: Path, naps: list[float]
+) -> None:
+    first = server.url("/first", answer(BODY, cut=400_000), answer(status=404))
+    path = fetch(archive(first, server.url("/b", answer(BODY))), tmp_path, sleep=naps.append)
+    assert path.read_bytes() == BODY
+    assert server.requests[-1] == ("/b", "bytes=400000-")
+
+
+@pytest.mark.parametrize("size", [None, len(BODY)])
+def test_a_wrong_checksum_is_thrown_away_and_the_second_mirror_tried(
+    server: Any, answer: Any, tmp_path: Path, size: int | None
+) -> None:
+    wrong = server.url("/wrong", answer(bytes(reversed(BODY))))
+    path = fetch(archive(wrong, server.url("/b", answer(BODY)), size=size), tmp_path)
+    assert path.read_bytes() == BODY
+    assert server.requests == [("/wrong", None), ("/b", None)]
 
 
 @pytest.mark.parametrize("size", [None, len(BODY)])
@@ -168,7 +214,7 @@ def test_a_full_disk_is_seen_before_the_download(
     server: Any, answer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = type("Usage", (), {"free": 65 * 10**6})
-    monkeypatch.setattr(download_module.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(space.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(DownloadError, match=r"has 65\.0 MB free, data\.zip needs 1\.0 MB\. Free"):
         fetch(archive(server.url("/a", answer(BODY))), tmp_path)
 
@@ -206,3 +252,61 @@ def test_a_killed_download_is_resumed(server: Any, answer: Any, tmp_path: Path) 
     done.set()
     assert not (tmp_path / "data.zip").exists()
     assert fetch(wanted, tmp_path).read_bytes() == BODY
+
+
+def manual_info() -> Info:
+    archives = (
+        Archive("data.zip", bytes=2_700_000_000, access="manual", note="The form asks for a name."),
+        Archive("labels.csv", page="https://example.org/labels", access="manual"),
+        Archive("extra.zip", ("https://example.org/extra.zip",)),
+    )
+    return Info(
+        "gesture",
+        "Gesture",
+        "CC BY 4.0",
+        "nobody",
+        "https://example.org",
+        "2.7 GB",
+        {},
+        archives,
+        manual="Open the page, accept the licence,\nand press 'Download all'.",
+    )
+
+
+MANUAL = """Gesture: data.zip, labels.csv, extra.zip are missing; looked in {0}. No program may \
+fetch data.zip, labels.csv, a person has to get them.
+By hand:
+  get data.zip (2.7 GB) from https://example.org
+    The form asks for a name.
+  get labels.csv from https://example.org/labels
+  get extra.zip from https://example.org/extra.zip
+  Open the page, accept the licence,
+  and press 'Download all'.
+  and put them, not unpacked, into {0}
+  (or type: snn data prepare gesture --from FOLDER|ZIP --root {0})
+Gesture: 2.7 GB in all, licence CC BY 4.0, see https://example.org"""
+
+
+@pytest.mark.parametrize("download", [True, False])
+def test_what_a_person_has_to_fetch_is_told_exactly(tmp_path: Path, download: bool) -> None:
+    info = manual_info()
+    with pytest.raises(MissingData) as caught:
+        obtain(info, [a.file for a in info.archives], [tmp_path], download=download)
+    assert str(caught.value) == MANUAL.format(tmp_path)
+    for file in ("data.zip", "labels.csv"):
+        (tmp_path / file).touch()
+    with pytest.raises(MissingData, match=r"extra\.zip is missing.*Pass download=True to fetch"):
+        obtain(info, ["data.zip", "extra.zip"], [tmp_path], download=False)
+
+
+def test_room_for_all_files_is_made_sure_of_before_the_first(
+    server: Any, answer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archives = tuple(Archive(f"{i}.zip", (server.url("/a", answer(BODY)),), 10**8) for i in "ab")
+    info = Info("two", "Two", "CC0", "", "", "200 MB", {}, archives)
+    (tmp_path / "a.zip.part").write_bytes(bytes(10**6))
+    usage = type("Usage", (), {"free": 265 * 10**6})
+    monkeypatch.setattr(space.shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(DownloadError, match=r"has 265\.0 MB free, Two needs 199\.0 MB\. Free some"):
+        obtain(info, ["a.zip", "b.zip"], [tmp_path], download=True)
+    assert server.requests == []

@@ -97,6 +97,7 @@ def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
         f"  get {images} (1.6 MB) from {base}/{images} or {mirror}/{images}",
         f"  get {labels} (4.5 kB) from {base}/{labels} or {mirror}/{labels}",
         f"  and put them, not unpacked, into {tmp_path}",
+        f"  (or type: snn data prepare mnist --from FOLDER|ZIP --root {tmp_path})",
         "MNIST: 11.6 MB in all, licence CC BY-SA 3.0, see http://yann.lecun.com/exdb/mnist/",
     ]
 

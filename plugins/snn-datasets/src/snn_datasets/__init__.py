@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from snn_datasets.integration.tensors import frames_on_device as frames_on_device
     from snn_datasets.integration.voxels import VoxelGrid as VoxelGrid
     from snn_datasets.integration.voxels import to_voxel_grid as to_voxel_grid
+    from snn_datasets.intake import import_files as import_files
     from snn_datasets.manifest import Archive as Archive
     from snn_datasets.manifest import Info as Info
     from snn_datasets.mixed import Mixed as Mixed
@@ -118,6 +119,7 @@ _HOME = {
     "frames_on_device": "integration.tensors",
     "VoxelGrid": "integration.voxels",
     "to_voxel_grid": "integration.voxels",
+    "import_files": "intake",
     "Archive": "manifest",
     "Info": "manifest",
     "Mixed": "mixed",

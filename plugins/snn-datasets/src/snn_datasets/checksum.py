@@ -8,6 +8,17 @@ from pathlib import Path
 from snn_datasets.manifest import Archive
 
 _CHUNK = 1 << 20
+_WEB_PAGE = (b"<!doctype html", b"<html")
+
+
+def is_web_page(head: bytes) -> bool:
+    """Whether bytes begin a web page: what servers send, and browsers save, instead of a file.
+
+    Example:
+        >>> is_web_page(b"<!DOCTYPE html><title>Please log in")
+        True
+    """
+    return head.lstrip()[:20].lower().startswith(_WEB_PAGE)
 
 
 class Checksum:

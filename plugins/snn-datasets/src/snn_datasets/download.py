@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 import time
 import urllib.request
 from collections.abc import Callable
@@ -15,19 +14,17 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
-from filelock import FileLock
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-from snn_datasets.checksum import Checksum
+from snn_datasets.checksum import Checksum, is_web_page
 from snn_datasets.errors import DownloadError
-from snn_datasets.manifest import Archive, readable_size
+from snn_datasets.lock import locked
+from snn_datasets.manifest import Archive
 from snn_datasets.place import is_offline
+from snn_datasets.progress import byte_bar
+from snn_datasets.space import check_space
 
 _CHUNK = 1 << 18
-_RESERVE = 64 * 2**20
+_HEAD = 512
 _WORTH_ANOTHER_TRY = (408, 425, 429, 500, 502, 503, 504)
-_WEB_PAGE = (b"<!doctype html", b"<html")
 
 
 class _Refused(Exception):
@@ -72,20 +69,9 @@ def fetch(
         return target
     if is_offline():
         raise DownloadError(f"SNN_DATA_OFFLINE is set, so {archive.file} is not downloaded.")
-    lock = FileLock(folder / f".{archive.file}.lock")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except OSError as error:
-        raise DownloadError(
-            f"cannot write to {folder} ({error}). Set SNN_DATA, or pass root=..., to a folder "
-            "that you may write to."
-        ) from error
-    try:
+    with locked(folder, archive.file):
         if not target.exists():  # another process may have fetched it meanwhile
             _from_any_mirror(archive, target, _Patience(attempts, timeout, sleep))
-    finally:
-        lock.release()
     return target
 
 
@@ -118,7 +104,7 @@ def _from_mirror(url: str, archive: Archive, part: Path, patience: _Patience) ->
                 raise DownloadError(f"the disk that holds {part} is full.") from error
             failures = 0 if _size(part) > before else failures + 1
             if failures >= patience.attempts:
-                return f"{error or type(error).__name__} ({failures} tries without a new byte)"
+                return f"{_said(error, patience)} ({failures} tries without a new byte)"
             patience.sleep(min(2.0 ** max(failures - 1, 0), 30.0))
             continue
         if fault is None:
@@ -150,16 +136,17 @@ def _transfer(url: str, archive: Archive, part: Path, timeout: float) -> str | N
             raise _Refused(f"offers {total} bytes, expected {archive.bytes}")
         if start != checksum.count:
             checksum = Checksum(archive)
-        _check_space(part, (total or archive.bytes or 0) - start)
-        chunk = response.read(_CHUNK)
+        left = (total or archive.bytes or 0) - start
+        check_space(part.parent, left, what=archive.file)
+        chunk = response.read(_HEAD)
         _check_body(response, chunk, total)
-        with part.open("ab" if start else "wb") as out, _bar() as progress:
+        with part.open("ab" if start else "wb") as out, byte_bar() as progress:
             task = progress.add_task(archive.file, total=total, completed=start)
             while chunk:
                 out.write(chunk)
                 checksum.update(chunk)
                 progress.update(task, completed=checksum.count)
-                chunk = response.read(_CHUNK)
+                chunk = response.read1(_CHUNK)  # what has come: a stall loses nothing of it
             out.flush()
             os.fsync(out.fileno())
     if total is not None and checksum.count < total:
@@ -189,29 +176,14 @@ def _check_body(response: Any, head: bytes, total: int | None) -> None:
     if not head:
         raise _Refused(f"the answer is empty (HTTP {response.status})")
     page = response.headers.get("Content-Type", "").startswith("text/html")
-    if page or head.lstrip()[:20].lower().startswith(_WEB_PAGE):
+    if page or is_web_page(head):
         raise _Refused("the answer is a web page instead of the file (a login or a moved file?)")
 
 
-def _check_space(part: Path, needed: int) -> None:
-    free = shutil.disk_usage(part.parent).free
-    if needed + _RESERVE > free:
-        raise DownloadError(
-            f"{part.parent} has {readable_size(free)} free, {part.stem} needs "
-            f"{readable_size(needed)}. Free some space, or set SNN_DATA to a larger disk."
-        )
-
-
-def _bar() -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
+def _said(error: Exception, patience: _Patience) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no byte came for {patience.timeout:g} s"
+    return str(error) or type(error).__name__
 
 
 def _size(path: Path) -> int:
