@@ -95,6 +95,7 @@ def test_a_missing_archive_says_what_to_do(tmp_path: Path) -> None:
     )
     assert text.endswith(
         f"  and put it, not unpacked, into {tmp_path}\n"
+        f"  (or type: snn data prepare n_mnist --from FOLDER|ZIP --root {tmp_path})\n"
         "N-MNIST: 1.1 GB in all, licence CC BY-SA 4.0, see "
         "https://www.garrickorchard.com/datasets/n-mnist"
     )

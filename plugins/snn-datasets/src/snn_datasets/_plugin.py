@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from snncore.hookspecs import Register, ReportCheck, hookimpl
+from snncore.hookspecs import Register, RegisterCommand, ReportCheck, hookimpl
 
 API = 1
 
@@ -262,6 +262,11 @@ def snn_components(register: Register) -> None:
         "snn_datasets.dsec:Dsec",
         summary="HDF5 (events.h5) of DSEC",
     )
+
+
+@hookimpl
+def snn_commands(register_command: RegisterCommand) -> None:
+    register_command("data", "snn_datasets.cli:app", help="Get, check, look at and convert data.")
 
 
 @hookimpl

@@ -143,7 +143,7 @@ def write_events(path: str | Path, events: NDArray[Any], format: Named = None) -
         [(5, 0, 2, 1), (9, 1, 2, 0)]
     """
     path = Path(path)
-    writer = _named(format) if format is not None else _writer(path)
+    writer = _named(format if format is not None else format_for(path))
     if not isinstance(writer, Writing):
         raise FormatError(
             f"{label(writer)} only reads files; formats that write are "
@@ -184,21 +184,28 @@ def _reader(path: Path, file: BinaryIO, format: Named) -> Format:
     ]
     file.seek(0)
     known = ", ".join(f"{n} ({' '.join(d.extensions)})" for n, d in decoders.items()) or "none"
-    return _only(
-        decoders,
+    found = _only(
         fitting,
         several=f"{path} fits {' and '.join(fitting)}; say which with format=...",
         none=f"{path} fits no registered format (known: {known}); say which with format=...",
         broken=broken,
     )
+    return decoders[found]
 
 
-def _writer(path: Path) -> Format:
+def format_for(path: Path) -> str:
+    """Name of the one format that writes files of a suffix.
+
+    Raises: FormatError if there is none, or several.
+
+    Example:
+        >>> format_for(Path("events.npz"))
+        'snn-datasets/npz'
+    """
     decoders, broken = _formats()
     suffix = path.suffix.lower()
     fitting = [n for n, d in decoders.items() if isinstance(d, Writing) and suffix in d.extensions]
     return _only(
-        decoders,
         fitting,
         several=f"{path} could be {' or '.join(fitting)}; say which with format=...",
         none=f"no registered format writes files named *{suffix}; say which with format=...",
@@ -206,16 +213,9 @@ def _writer(path: Path) -> Format:
     )
 
 
-def _only(
-    decoders: Mapping[str, Format],
-    fitting: list[str],
-    *,
-    several: str,
-    none: str,
-    broken: list[str],
-) -> Format:
+def _only(fitting: list[str], *, several: str, none: str, broken: list[str]) -> str:
     if len(fitting) == 1:
-        return decoders[fitting[0]]
+        return fitting[0]
     raise FormatError(several if fitting else "; ".join([none, *broken]))
 
 
