@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Generator, Mapping
 from pathlib import Path
@@ -191,6 +192,20 @@ def _reader(path: Path, file: BinaryIO, format: Named) -> Format:
         broken=broken,
     )
     return decoders[found]
+
+
+def suffixes() -> frozenset[str]:
+    """What files of all registered formats may end in; a format that cannot be loaded has none.
+
+    Example:
+        >>> ".aedat" in suffixes()
+        True
+    """
+    found: set[str] = set()
+    for component in snncore.components("format"):
+        with contextlib.suppress(PluginLoadError):  # which 'snn doctor' tells of
+            found.update(snncore.get("format", component.qualified).extensions)
+    return frozenset(found)
 
 
 def format_for(path: Path) -> str:

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
-import snncore
 from snn_datasets.checksum import Checksum
 from snn_datasets.cli.options import FormatName, Json, Protocol, Root, Sets, Split
 from snn_datasets.cli.selection import Selection, find_file, format_spec, one_or_all, select
@@ -20,7 +20,6 @@ from snn_datasets.survey import Summary, Survey
 from snncore.cli import settings
 from snncore.cli.console import add, print_json, stdout, table
 from snncore.cli.failure import FAILED, WrongUsage
-from snncore.errors import PluginLoadError
 
 # More rows would hide the last one, which sums them up.
 _ROWS = 20
@@ -96,13 +95,24 @@ def _splits(selection: Selection, split: str | None) -> Iterator[Part]:
 
 def _events(dataset: Any, name: str) -> Part:
     survey = Survey(getattr(dataset, "sensor", None))
+    cache = getattr(dataset, "cache", None)
+    other = 0
     for index in _counted(len(dataset), name):
         try:
-            survey.add([dataset.events(index)])
+            events = dataset.events(index) if cache is None else dataset.decode(index)
         except FormatError as error:
             survey.refuse(str(error))
+            continue
+        survey.add([events])
+        other += cache is not None and not np.array_equal(cache.events(index), events)
     found = survey.summary()
-    return Part(name, found, len(dataset), found.faults)
+    part = Part(name, found, len(dataset), found.faults)
+    if cache is not None and other:
+        part.faults.append(
+            f"{other:,} recordings are others in the cache {cache.folder} than in the files; "
+            "delete it and type: snn data prepare"
+        )
+    return part
 
 
 def _images(dataset: Any, name: str) -> Part:
@@ -127,31 +137,23 @@ def _images(dataset: Any, name: str) -> Part:
 
 
 def _files(path: Path, spec: Any) -> list[Part]:
+    from snn_datasets.recording import suffixes
+
     if path.is_file():
         return [_file(path, path.name, spec)]
-    suffixes = () if spec else _suffixes()
+    known = suffixes()
     files = sorted(
         file
         for file in path.rglob("*")
-        if file.is_file() and (spec or file.suffix.lower() in suffixes)
+        if file.is_file() and (spec or file.suffix.lower() in known)
     )
     if not files:
         raise MissingData(
             f"{path} holds no event files; suffixes of registered formats are "
-            f"{' '.join(sorted(suffixes))}"
+            f"{' '.join(sorted(known))}"
         )
     numbers = iter(_counted(len(files), path.name))
     return [_file(files[i], files[i].relative_to(path).as_posix(), spec) for i in numbers]
-
-
-def _suffixes() -> set[str]:
-    found: set[str] = set()
-    for component in snncore.components("format"):
-        try:
-            found.update(snncore.get("format", component.qualified).extensions)
-        except PluginLoadError:  # 'snn doctor' tells; other formats go on
-            continue
-    return found
 
 
 def _file(path: Path, name: str, spec: Any) -> Part:
