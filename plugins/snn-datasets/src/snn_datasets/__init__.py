@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from snn_datasets.events import EVENT as EVENT
     from snn_datasets.events import Format as Format
     from snn_datasets.events import make_events as make_events
+    from snn_datasets.intake import import_files as import_files
     from snn_datasets.integration.batch import frames_batch as frames_batch
     from snn_datasets.integration.frames import Frames as Frames
     from snn_datasets.integration.frames import frames as frames
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from snn_datasets.integration.tensors import frames_on_device as frames_on_device
     from snn_datasets.integration.voxels import VoxelGrid as VoxelGrid
     from snn_datasets.integration.voxels import to_voxel_grid as to_voxel_grid
-    from snn_datasets.intake import import_files as import_files
     from snn_datasets.manifest import Archive as Archive
     from snn_datasets.manifest import Info as Info
     from snn_datasets.mixed import Mixed as Mixed

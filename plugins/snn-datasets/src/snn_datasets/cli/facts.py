@@ -77,7 +77,7 @@ def _rows(found: Info, selection: Selection) -> Iterator[tuple[str, str]]:
     yield "formats", ", ".join(found.formats)
     yield "access", found.access if found.archives else ""
     yield "files", fetched(found, selection.folder)
-    yield "cache", cached(selection.target, selection.folder)
+    yield "cache", cached(found, selection.folder)
 
 
 def _files(found: Info, selection: Selection) -> object:
@@ -97,7 +97,7 @@ def _plain(found: Info, selection: Selection) -> dict[str, object]:
         "access": found.access,
         "folder": str(selection.folder),
         "present": here,
-        "cache": cached(selection.target, selection.folder),
+        "cache": cached(found, selection.folder),
         "instructions": by_hand(found, [a.file for a in found.archives], selection.folder)
         if found.archives
         else "",

@@ -71,5 +71,5 @@ def _row(name: str, qualified: str, summary: str) -> Row:
         info.access if info.archives else "",
         info.licence,
         fetched(info, folder),
-        cached(target, folder),
+        cached(info, folder),
     )

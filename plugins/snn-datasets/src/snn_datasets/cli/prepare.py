@@ -36,6 +36,9 @@ def prepare(
     download: Annotated[
         bool, typer.Option("--download/--no-download", help="Whether to fetch missing files.")
     ] = True,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Processes that decode beside this one.")
+    ] = 0,
 ) -> None:
     """Get a dataset ready: fetch what is missing, verify it, and build the cache of its events.
 
@@ -53,12 +56,12 @@ def prepare(
         _check_space(selection)
     for chosen in one_or_all(selection, split):
         dataset = selection.make(chosen, download=download)
-        done = _cache(dataset)
+        done = _cache(dataset, workers)
         console.print(f"{chosen}: {dataset!r}{done}", markup=False, soft_wrap=True)
-    state = cached(selection.target, selection.folder)
+    state = cached(selection.info, selection.folder) if selection.info else ""
     console.print(
         f"{selection.component.qualified} is ready in {selection.folder}"
-        f"{f', cache {state}' if state else ''}",
+        f"{f'; cache {state}' if state else ''}",
         style="green",
         markup=False,
         soft_wrap=True,
@@ -80,9 +83,9 @@ def _check_space(selection: Selection) -> None:
     check_space(folder, needed, what=f"{info.title}{' with its cache' if caches else ''}")
 
 
-def _cache(dataset: Any) -> str:
+def _cache(dataset: Any, workers: int) -> str:
     """Builds the cache of a dataset that has one."""
     if not hasattr(dataset, "prepare"):
         return ""
-    dataset.prepare()
+    dataset.prepare(workers=workers)
     return ", cached"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from snn_datasets.manifest import Info
+from snn_datasets.cache.place import beside
+from snn_datasets.cache.reader import COMPLETE, EVENTS
+from snn_datasets.manifest import Info, readable_size
 from snn_datasets.place import present
 
 
@@ -19,6 +20,11 @@ def fetched(info: Info, folder: Path) -> str:
     return f"{here} of {total}" if here else "missing"
 
 
-def cached(target: Any, folder: Path) -> str:
-    """In words, whether there is a cache of the events."""
-    return ""
+def cached(info: Info, folder: Path) -> str:
+    """In words, whether events of the dataset are in a cache, and how large it is."""
+    found = [
+        path.with_name(EVENTS)
+        for place in beside(folder)
+        for path in place.glob(f"{info.name}-*/{COMPLETE}")
+    ]
+    return f"ready, {readable_size(sum(path.stat().st_size for path in found))}" if found else ""

@@ -108,9 +108,10 @@ def _events(dataset: Any, name: str) -> Part:
     found = survey.summary()
     part = Part(name, found, len(dataset), found.faults)
     if cache is not None and other:
+        these = "recording is another" if other == 1 else "recordings are others"
         part.faults.append(
-            f"{other:,} recordings are others in the cache {cache.folder} than in the files; "
-            "delete it and type: snn data prepare"
+            f"{other:,} {these} in the cache {cache.folder} than in the files; delete it, and "
+            "make it again with 'snn data prepare'"
         )
     return part
 
