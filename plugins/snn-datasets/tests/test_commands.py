@@ -63,7 +63,7 @@ def rows(text: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in cells if row[0]}
 
 
-def test_help_imports_neither_torch_nor_numpy() -> None:
+def test_help_imports_no_torch() -> None:
     for words in (["--help"], ["data", "--help"]):
         code = (
             "import sys\nfrom snncore.cli import main\n"
@@ -409,6 +409,9 @@ def test_verify_of_a_folder_reads_all_its_event_files(snn: Snn, tmp_path: Path) 
     (folder / "notes.txt").write_text("no events")
     write_events(folder / "empty.npz", good[:0])
     (folder / "cut.bin").write_bytes(bytes(7))
+    (folder / "a_bbox.npy").write_bytes(bytes(7))
+    (folder / ".snn").mkdir()
+    (folder / ".snn" / "events.bin").write_bytes(bytes(7))
     ran = snn("verify", folder)
     assert ran.exit_code == 1
     assert "... and 7 more; 27 in all, 550 events, 2 with faults" in ran.stdout
@@ -430,6 +433,7 @@ def test_verify_of_a_folder_reads_all_its_event_files(snn: Snn, tmp_path: Path) 
         (["preview", "."], ". is a folder; name one of its files"),
         (["preview", "digits", "--out", "a.jpg"], "--out expects a file ending in .png; got a.jpg"),
         (["preview", "digits", "--out", "no/a.png"], "there is no folder no; create it, or name"),
+        (["prepare", "digits", "--set", "split=a"], "split is no parameter for --set; say --split"),
         (["convert", "no.bin", "a.dat"], "there is no file no.bin"),
         (["import", "no"], "there is no folder no"),
     ],
@@ -529,7 +533,9 @@ def test_convert_keeps_every_event(snn: Snn, tmp_path: Path) -> None:
         ran = snn("convert", tmp_path / "a.raw", name, *words)
         assert ran.exit_code == 0, ran.stderr
         assert f"wrote 2,000 events to {name}, {Path(name).stat().st_size:,} bytes" in ran.stdout
-        assert (np.sort(read_events(name), order="txyp") == np.sort(events, order="txyp")).all()
+        assert (
+            np.sort(read_events(name), order=list("txyp")) == np.sort(events, order=list("txyp"))
+        ).all()
     assert sensor_size("c.raw") == (64, 48)
     assert sensor_size("f.raw") == (640, 480)
 
@@ -628,6 +634,8 @@ def test_import_counts_and_says_how_to_go_on(snn: Snn, mine: Path, tmp_path: Pat
     assert len(made) == 6
     line = next(line for line in ran.stdout.splitlines() if line.startswith("snncore.build"))
     assert len(eval(line, {"snncore": snncore})) == 9
+    assert snn("import", mine, *words[:4], "--cache").exit_code == 0
+    assert list(mine.glob(".snn/*/complete"))
     ran = snn("import", mine, *words)
     assert ran.exit_code == 2
     assert "--out expects a new .toml file; w.toml is there already" in ran.stderr

@@ -16,7 +16,7 @@ from snn_datasets.checksum import Checksum, is_web_page
 from snn_datasets.errors import FormatError, MissingData
 from snn_datasets.lock import locked
 from snn_datasets.manifest import Archive, Info
-from snn_datasets.place import by_hand
+from snn_datasets.place import by_hand, seen_files
 from snn_datasets.progress import byte_bar
 from snn_datasets.space import check_space
 
@@ -92,8 +92,8 @@ def import_files(
 
 def _candidates(source: Path) -> Iterable[_Candidate]:
     if source.is_dir():
-        for path in sorted(source.rglob("*")):
-            if path.is_file() and not path.name.startswith(".") and path.suffix != ".part":
+        for path in seen_files(source):
+            if path.suffix != ".part":
                 yield _of_file(path)
         return
     yield _of_file(source)

@@ -121,6 +121,17 @@ def _absence(info: Info, files: Sequence[str], folders: Sequence[Path]) -> str:
     return f"{info.title}: {', '.join(files)} {verb} missing; looked in {looked}."
 
 
+def seen_files(folder: Path) -> list[Path]:
+    """The files below a folder in the order of their names, without what is hidden by a dot:
+    locks, caches, what is being written."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
 def _check_fetchable(
     info: Info, missing: Sequence[str], folders: Sequence[Path], download: bool
 ) -> None:

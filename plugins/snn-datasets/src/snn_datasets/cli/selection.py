@@ -67,9 +67,15 @@ def select(
     protocol: str | None = None,
     sets: Sequence[str] | None = None,
 ) -> Selection:
-    """The dataset called ``name``. Raises: UnknownComponent if there is none."""
+    """The dataset called ``name``.
+
+    Raises: UnknownComponent if there is none; WrongUsage for a parameter with its own option.
+    """
     component = registry.active().find("dataset", name)
     params = settings.parse(sets or ())
+    for key in ("split", "download"):
+        if key in params:
+            raise WrongUsage(f"{key} is no parameter for --set; say --{key}, where there is one")
     if root is not None:
         params["root"] = str(root)
     if protocol is not None:

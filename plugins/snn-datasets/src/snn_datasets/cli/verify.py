@@ -15,12 +15,15 @@ from snn_datasets.checksum import Checksum
 from snn_datasets.cli.options import FormatName, Json, Protocol, Root, Sets, Split
 from snn_datasets.cli.selection import Selection, find_file, format_spec, one_or_all, select
 from snn_datasets.errors import FormatError, MissingData
+from snn_datasets.place import seen_files
 from snn_datasets.progress import item_bar
 from snn_datasets.survey import Summary, Survey
 from snncore.cli import settings
 from snncore.cli.console import add, print_json, stdout, table
 from snncore.cli.failure import FAILED, WrongUsage
 
+# Boxes of Prophesee's datasets, which lie beside the recordings.
+_NO_EVENTS = "_bbox.npy"
 # More rows would hide the last one, which sums them up.
 _ROWS = 20
 
@@ -143,11 +146,11 @@ def _files(path: Path, spec: Any) -> list[Part]:
     if path.is_file():
         return [_file(path, path.name, spec)]
     known = suffixes()
-    files = sorted(
+    files = [
         file
-        for file in path.rglob("*")
-        if file.is_file() and (spec or file.suffix.lower() in known)
-    )
+        for file in seen_files(path)
+        if (spec or file.suffix.lower() in known) and not file.name.endswith(_NO_EVENTS)
+    ]
     if not files:
         raise MissingData(
             f"{path} holds no event files; suffixes of registered formats are "
