@@ -45,23 +45,6 @@ if TYPE_CHECKING:
     from snn_datasets.recording import sensor_size as sensor_size
     from snn_datasets.recording import write_events as write_events
     from snn_datasets.recordings import Recordings as Recordings
-    from snn_datasets.sets.fashion_mnist import FashionMNIST as FashionMNIST
-    from snn_datasets.sets.folder import Folder as Folder
-    from snn_datasets.sets.n_tidigits import NTIDIGITS as NTIDIGITS
-    from snn_datasets.sets.sequential_mnist import SequentialMNIST as SequentialMNIST
-    from snn_datasets.sets.shd import SHD as SHD
-    from snn_datasets.sets.shd_like import SHDLike as SHDLike
-    from snn_datasets.sets.sound_dataset import SoundDataset as SoundDataset
-    from snn_datasets.sets.speech_commands import SpeechCommands as SpeechCommands
-    from snn_datasets.sets.ssc import SSC as SSC
-    from snn_datasets.sets.st_mnist import STMNIST as STMNIST
-    from snn_datasets.sets.synthetic import Synthetic as Synthetic
-    from snn_datasets.splits import leave_one_out as leave_one_out
-    from snn_datasets.splits import listed as listed
-    from snn_datasets.splits import per_class_first as per_class_first
-    from snn_datasets.splits import stratified as stratified
-    from snn_datasets.subset import Subset as Subset
-    from snn_datasets.subset import divide as divide
     from snn_datasets.sets.asl_dvs import ASLDVS as ASLDVS
     from snn_datasets.sets.bullying10k import Bullying10K as Bullying10K
     from snn_datasets.sets.cifar10_dvs import CIFAR10DVS as CIFAR10DVS
@@ -75,10 +58,16 @@ if TYPE_CHECKING:
     from snn_datasets.sets.hardvs import HARDVS as HARDVS
     from snn_datasets.sets.n_caltech101 import NCaltech101 as NCaltech101
     from snn_datasets.sets.n_cars import NCARS as NCARS
+    from snn_datasets.sets.n_tidigits import NTIDIGITS as NTIDIGITS
     from snn_datasets.sets.nav_gesture import NavGestureSit as NavGestureSit
     from snn_datasets.sets.nav_gesture import NavGestureWalk as NavGestureWalk
     from snn_datasets.sets.sequential_mnist import SequentialMNIST as SequentialMNIST
+    from snn_datasets.sets.shd import SHD as SHD
+    from snn_datasets.sets.shd_like import SHDLike as SHDLike
+    from snn_datasets.sets.sound_dataset import SoundDataset as SoundDataset
     from snn_datasets.sets.speech_commands import SpeechCommands as SpeechCommands
+    from snn_datasets.sets.ssc import SSC as SSC
+    from snn_datasets.sets.st_mnist import STMNIST as STMNIST
     from snn_datasets.sets.synthetic import Synthetic as Synthetic
     from snn_datasets.splits import leave_one_out as leave_one_out
     from snn_datasets.splits import listed as listed

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from snn_datasets.errors import FormatError
 from snn_datasets.event_dataset import EventDataset
+from snn_datasets.hdf5 import opened
 from snn_datasets.manifest import Info
 from snn_datasets.members import FolderMembers
 from snn_datasets.place import obtain
 from snn_datasets.recordings import Recordings
 from snn_datasets.sets.spikes import Block, Spikes
-from snn_datasets.shd import opened
 
 _DIGITS = ("o", "1", "2", "3", "4", "5", "6", "7", "8", "9", "z")
 _BLOCK = 64

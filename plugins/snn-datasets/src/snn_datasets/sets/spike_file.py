@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snn_datasets.errors import FormatError
+from snn_datasets.hdf5 import opened
 from snn_datasets.members import Members
 from snn_datasets.sets.spikes import Block, Spikes
-from snn_datasets.shd import opened
 
 # Recordings that are read at once.
 _BLOCK = 512
