@@ -28,16 +28,25 @@ warnings.simplefilter("ignore")
 from snn_datasets import NMNIST
 from snn_datasets.cache import writer
 dataset = NMNIST(sys.argv[1])
-print("begins", flush=True)
 writer._CHUNK = 1
+if sys.argv[2:]:
+    def hold(*_):
+        print("begins", flush=True)
+        sys.stdin.read()
+    writer._fill = hold
+else:
+    print("begins", flush=True)
 dataset.prepare()
 print("ends", flush=True)
 """
 
 
-def start(root: Path) -> subprocess.Popen[str]:
+def start(root: Path, *more: str) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-c", _PREPARE, str(root)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _PREPARE, str(root), *more],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "begins\n"
@@ -131,7 +140,9 @@ def test_two_processes_at_once(nmnist_root: Path) -> None:
 
 @pytest.mark.slow
 def test_the_one_that_waits_takes_over_from_one_that_was_killed(nmnist_root: Path) -> None:
-    first, second = start(nmnist_root), start(nmnist_root)
+    first = start(nmnist_root, "and holds the lock")
+    second = start(nmnist_root)
+    assert second.poll() is None
     first.send_signal(signal.SIGKILL)
     assert end(first) == -signal.SIGKILL
     assert end(second) == 0
