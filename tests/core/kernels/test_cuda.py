@@ -472,8 +472,9 @@ def nvcc(text, folder, *options):
 def compiled_without_spills(text, folder, arch):
     report = nvcc(text, folder, "-cubin", f"-arch={arch}", "-Xptxas", "-v")
     spills = re.findall(r"(\d+) bytes spill", report)
-    # Of each kernel, stores and loads.
-    assert len(spills) == 2 * text.count("__global__ void")
+    assert report.count("Compiling entry function") == text.count("__global__ void")
+    # Of each kernel, and of what it calls: stores and loads.
+    assert spills
     assert set(spills) == {"0"}, report
 
 
