@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import snncore
-from snn_datasets import FormatError, MissingData
+from snn_datasets import FormatError, MissingData, read_events
 from snncore.testing.dataset import DatasetConformance
 
 h5py = pytest.importorskip("h5py")
@@ -71,10 +71,6 @@ def test_events_are_those_of_the_file(held: Any, tmp_path: Path) -> None:
 
 
 def test_the_format_gives_the_same_recordings(held: Any, tmp_path: Path) -> None:
-    if not any(found.name == "ntidigits" for found in snncore.components("format")):
-        pytest.skip("the format ntidigits is not registered")
-    from snn_datasets import read_events
-
     dataset = make(tmp_path)
     for i, sample in enumerate(dataset.recordings.columns["sample"].tolist()):
         asked = {"name": "ntidigits", "sample": sample, "split": "train"}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from snn_datasets.errors import FormatError
 from snn_datasets.event_dataset import EventDataset
-from snn_datasets.hdf5 import opened
+from snn_datasets.hdf5 import column, opened
 from snn_datasets.manifest import Info
 from snn_datasets.members import FolderMembers
 from snn_datasets.place import obtain
@@ -59,7 +59,7 @@ class NTIDIGITS(EventDataset):
             parts = [f"{self.split}_{part}" for part in ("labels", "timestamps", "addresses")]
             if missing := [part for part in parts if part not in h5]:
                 raise FormatError(f"{self._path} has no {' and no '.join(missing)}")
-            listed: list[Any] = h5[parts[0]][:].tolist()
+            listed: list[Any] = column(h5, parts[0], name=str(self._path))[:].tolist()
         names = [name.decode("ascii") if isinstance(name, bytes) else name for name in listed]
         single = [i for i, name in enumerate(names) if _said(name) in _DIGITS]
         if not single:

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-import torch
 from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 
 from snn_datasets.dataset import Root, Seed, Transform
 from snn_datasets.errors import FormatError
 from snn_datasets.event_dataset import Augment, EventDataset, Integrate
-from snn_datasets.integration.frames import frames
 from snn_datasets.integration.slices import By
 from snn_datasets.members import FolderMembers, Members
 from snn_datasets.place import notice
@@ -107,12 +105,18 @@ class SoundDataset(EventDataset):
 
     @property
     def size(self) -> tuple[int, int]:
-        """(channels, 1): what is left of ``sensor``."""
-        return self.channels or self.sensor[0], 1
+        """(channels, 1): what ``augment`` leaves of ``sensor``, added up."""
+        width, height = super().size
+        return -(-width // self._share), height
+
+    @property
+    def _share(self) -> int:
+        """Units that become one channel."""
+        return self.sensor[0] // (self.channels or self.sensor[0])
 
     def find(self) -> Recordings:
         units = self.sensor[0]
-        if units % self.size[0]:
+        if self.channels is not None and units % self.channels:
             raise ConfigError(
                 f"dataset {label(self)}: channels must divide the {units} units, got "
                 f"{self.channels}"
@@ -147,23 +151,11 @@ class SoundDataset(EventDataset):
         events = super().vary(events, index)
         if (np.diff(events["t"]) < 0).any():
             events = events[np.argsort(events["t"], kind="stable")]
-        share = self.sensor[0] // self.size[0]
-        if share == 1:
+        if self._share == 1:
             return events
         grouped = events.copy()
-        grouped["x"] //= share
+        grouped["x"] //= self._share
         return grouped
-
-    def load(self, index: int) -> torch.Tensor:
-        events = self.vary(self.events(index), index)
-        if self.integrate is not None:
-            return torch.from_numpy(self.integrate(events, self.size))
-        made = frames(events, size=self.size, T=self.T, by=self.by, duration_us=self.duration_us)
-        return torch.from_numpy(made[:, : self.polarities])
-
-    def _shape(self) -> tuple[int, ...]:
-        width, height = self.size
-        return (-1 if self.T is None else self.T, self.polarities, height, width)
 
     def _compare(self, header: Header) -> None:
         official = self.info.samples.get(self.split, len(header.labels))

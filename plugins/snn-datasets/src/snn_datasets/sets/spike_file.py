@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snn_datasets.errors import FormatError
-from snn_datasets.hdf5 import opened
+from snn_datasets.hdf5 import column, opened
 from snn_datasets.members import Members
 from snn_datasets.sets.spikes import Block, Spikes
 
@@ -82,7 +82,7 @@ class SpikeFile:
                     f"{self.name} has no {' and no '.join(missing)}; files like those of SHD have "
                     f"{', '.join(_PARTS)}"
                 )
-            lengths = {part: len(h5[part]) for part in _PARTS}
+            lengths = {part: len(column(h5, part, name=self.name)) for part in _PARTS}
             speakers: NDArray[np.int64] | None = None
             if "extra/speaker" in h5:
                 speakers = np.asarray(h5["extra/speaker"][:]).astype(np.int64)
