@@ -52,10 +52,10 @@ demo: $(VENV)/.installed  ## install all, train the default recipe, print accura
 	$(BIN)/snn train digits_hard --set run.name=demo-hard --set run.overwrite=true
 
 test: $(VENV)/.linted  ## the default suite
-	$(PYTEST) -m "not slow" -n auto
+	$(PYTEST) -m "not slow" -n auto --dist worksteal
 
 test-slow: $(VENV)/.linted  ## what takes longer: real data, wheels, compilers, several processes
-	SNN_KERNELS_STRICT=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n auto
+	SNN_KERNELS_STRICT=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n auto --dist worksteal
 
 bench-peers: $(PEERS)/.installed  ## the libraries to compare with, in an environment of their own
 
