@@ -11,14 +11,13 @@ import numpy as np
 from annotated_types import Gt, Lt
 from numpy.typing import NDArray
 
-import snncore
 from snn_datasets.dataset import Root, Seed, Transform
 from snn_datasets.errors import FormatError, MissingData
 from snn_datasets.event_dataset import Augment, EventDataset, Integrate
 from snn_datasets.integration.slices import By
 from snn_datasets.manifest import Info
 from snn_datasets.members import FolderMembers
-from snn_datasets.recording import read_events, sensor_size
+from snn_datasets.recording import read_events, sensor_size, suffixes
 from snn_datasets.recordings import Recordings
 from snn_datasets.splits import stratified
 from snncore.errors import ConfigError
@@ -140,22 +139,20 @@ class Folder(EventDataset):
                 f"{self.folder}; leave protocol out to draw the test split"
             )
         members = FolderMembers(self.folder)
-        suffixes = _suffixes()
+        known = suffixes()
         depth = 1 if divided else 0
-        files = [
-            PurePosixPath(name) for name in members.names if _is_recording(name, suffixes, depth)
-        ]
+        files = [PurePosixPath(name) for name in members.names if _is_recording(name, known, depth)]
         if not files:
             raise MissingData(
                 f"{label(self)}: no recordings in {self.folder}; expected are "
                 f"{'{train,test}/' if divided else ''}<class>/<file>, with one of the suffixes "
-                f"{' '.join(sorted(suffixes))}"
+                f"{' '.join(sorted(known))}"
             )
         self.classes = tuple(sorted({file.parts[depth] for file in files}, key=natural_key))
         labels = {name: number for number, name in enumerate(self.classes)}
 
         def labelled(name: str) -> tuple[tuple[NaturalKey, str], int] | None:
-            if not _is_recording(name, suffixes, depth):
+            if not _is_recording(name, known, depth):
                 return None
             return (natural_key(name), name), labels[PurePosixPath(name).parts[depth]]
 
@@ -202,24 +199,11 @@ def _is_divided(root: Path) -> bool:
     return (root / "train").is_dir() and (root / "test").is_dir()
 
 
-def _is_recording(name: str, suffixes: set[str], depth: int) -> bool:
+def _is_recording(name: str, known: frozenset[str], depth: int) -> bool:
     path = PurePosixPath(name)
     return (
         len(path.parts) > depth + 1
-        and path.suffix.lower() in suffixes
+        and path.suffix.lower() in known
         and not any(part.startswith(".") for part in path.parts)
         and (depth == 0 or path.parts[0] in Folder.splits)
     )
-
-
-def _suffixes() -> set[str]:
-    """Of all registered formats; one that cannot be loaded has none."""
-    formats = (component.qualified for component in snncore.components("format"))
-    return {suffix for name in formats for suffix in _extensions(name)}
-
-
-def _extensions(name: str) -> tuple[str, ...]:
-    try:
-        return tuple(snncore.get("format", name).extensions)
-    except snncore.errors.PluginLoadError:
-        return ()
