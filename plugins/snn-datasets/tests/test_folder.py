@@ -150,7 +150,7 @@ def test_mistakes_are_explained(root: Path, tmp_path: Path) -> None:
         FormatError, match=r"say the size of its .*; say sensor_pixels=\(width, hei"
     ):
         Folder(root)
-    with pytest.raises(ConfigError, match=r"protocol 'folders' needs the folders train and test"):
+    with pytest.raises(MissingData, match=r"protocol 'folders' needs the folders train and test"):
         Folder(root, protocol="folders", sensor_pixels=(34, 30))
     with pytest.raises(
         FormatError, match=r"split 'test' of .* has no recordings: of 33 in 3 class"

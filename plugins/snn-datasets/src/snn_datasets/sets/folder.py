@@ -20,7 +20,6 @@ from snn_datasets.members import FolderMembers
 from snn_datasets.recording import read_events, sensor_size, suffixes
 from snn_datasets.recordings import Recordings
 from snn_datasets.splits import stratified
-from snncore.errors import ConfigError
 from snncore.registry import label
 
 _PART = re.compile(r"[0-9]+|[^0-9]+")
@@ -59,9 +58,9 @@ class Folder(EventDataset):
     Shape: x ``[T, 2, H, W]``, float32 event counts.
 
     Raises:
-        MissingData: there is no folder ``root``, or no recording in it.
-        ConfigError: for a parameter of wrong type, choice or range; for protocol ``folders``
-            without folders ``train`` and ``test``.
+        MissingData: there is no folder ``root``, no recording in it, or, for protocol ``folders``,
+            no folders ``train`` and ``test``.
+        ConfigError: for a parameter of wrong type, choice or range.
         FormatError: a file is damaged or of no known format; no file says the size of the sensor;
             a split has no recording.
 
@@ -134,7 +133,7 @@ class Folder(EventDataset):
             )
         divided = self.protocol == "folders"
         if divided and not _is_divided(self.folder):
-            raise ConfigError(
+            raise MissingData(
                 f"dataset {label(self)}: protocol 'folders' needs the folders train and test in "
                 f"{self.folder}; leave protocol out to draw the test split"
             )
