@@ -8,10 +8,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from snn_datasets.columns import from_columns
 from snn_datasets.errors import FormatError
 from snn_datasets.events import make_events
-from snn_datasets.sensor import check_on_sensor
+from snn_datasets.hdf5 import sound
 
 Block: TypeAlias = tuple[Sequence[NDArray[Any]], Sequence[NDArray[Any]]]
 """Times in seconds, and units, of some recordings."""
@@ -67,17 +66,12 @@ def _converted(
     for k, (t, x) in enumerate(zip(times, channels, strict=True), first):
         if len(t) != len(x):
             raise FormatError(f"{name}, sample {k}: {len(t)} times for {len(x)} units")
-    # Widened first: a float16 cannot hold microseconds.
-    t, x = np.concatenate(times).astype(np.float64), np.concatenate(channels)
-    nothing = np.zeros(x.shape, np.int64)
     where = f"{name}, sample {first}"
     try:
-        events = from_columns({"t": t, "x": x, "y": nothing, "p": nothing}, name=where, unit="s")
-        check_on_sensor(events, (units, 1), name=where)
+        return sound(np.concatenate(times), np.concatenate(channels), (units, 1), name=where)
     except FormatError:
         # Once more one by one, so that the text names the recording.
         for k in range(len(times) if len(times) > 1 else 0):
             part = slice(k, k + 1)
             _converted(times[part], channels[part], units, first=first + k, name=name)
         raise
-    return events
