@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -310,3 +311,9 @@ def test_room_for_all_files_is_made_sure_of_before_the_first(
     with pytest.raises(DownloadError, match=r"has 265\.0 MB free, Two needs 199\.0 MB\. Free some"):
         obtain(info, ["a.zip", "b.zip"], [tmp_path], download=True)
     assert server.requests == []
+
+
+def test_archives_that_must_be_unpacked_are_asked_for_unpacked(tmp_path: Path) -> None:
+    info = dataclasses.replace(manual_info(), manual="Unpack the outer archive.")
+    with pytest.raises(MissingData, match=rf"  and put it into {tmp_path}\n"):
+        obtain(info, ["data.zip"], [tmp_path], download=False)

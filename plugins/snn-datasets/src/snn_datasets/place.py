@@ -185,7 +185,7 @@ def by_hand(info: Info, files: Sequence[str], folder: Path) -> str:
         lines.extend(f"  {line.strip()}" for line in info.manual.strip().splitlines())
     them = "it" if len(files) == 1 else "them"
     # Some authors pack archives of archives; their steps say what to unpack.
-    how = "" if "npack" in (info.manual or "") else ", not unpacked"
+    how = "" if "npack" in (info.manual or "") else ", not unpacked,"
     lines.append(f"  and put {them}{how} into {folder}")
     root = "" if folder == data_root() / info.name else f" --root {shlex.quote(str(folder))}"
     lines.append(f"  (or type: snn data prepare {info.name} --from FOLDER|ZIP{root})")
