@@ -323,7 +323,7 @@ class Packed(Drawn):
     info: ClassVar[Info] = Info("drawn", "Drawn", "CC0", "nobody", "https://a.example", "0 MB", {})
 
     def open(self, file: str, *, suffix: str = "") -> Any:
-        from snn_datasets.members import open_members
+        from snn_datasets.archives.members import open_members
 
         return open_members(self.folder / "drawn.tgz", suffix=suffix)
 

@@ -262,7 +262,7 @@ def test_prepare_says_what_is_missing(
 def test_prepare_looks_for_room_first(
     snn: Snn, published: dict[str, bytes], server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from snn_datasets import space
+    from snn_datasets.getting import space
 
     free = type("Usage", (), {"free": 64 * 2**20 + 100})
     monkeypatch.setattr(space.shutil, "disk_usage", lambda path: free)

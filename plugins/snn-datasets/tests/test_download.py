@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from snn_datasets import Archive, DownloadError, Info, MissingData, fetch, space
+from snn_datasets import Archive, DownloadError, Info, MissingData, fetch
+from snn_datasets.getting import space
 from snn_datasets.place import obtain
 
 BODY = bytes(range(256)) * 4096

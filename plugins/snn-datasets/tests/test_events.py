@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import snncore
 from snn_datasets import EVENT, FormatError, frames, make_events, read_events
-from snn_datasets.bin40 import Bin40
+from snn_datasets.formats.bin40 import Bin40
 from snncore.errors import UnknownComponent
 from snncore.hookspecs import hookimpl
 from snncore.registry import Registry, Source, active, using

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from snn_datasets import Frames, pack, read_events, to_voxel_grid
-from snn_datasets.bin40 import Bin40
 from snn_datasets.compiled import use
+from snn_datasets.formats.bin40 import Bin40
 
 RULES: list[dict[str, Any]] = [
     {"T": 300, "by": "time"},

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from snn_datasets import Archive, DownloadError, FormatError, Info, MissingData, space
-from snn_datasets.intake import import_files
+from snn_datasets import Archive, DownloadError, FormatError, Info, MissingData
+from snn_datasets.getting import space
+from snn_datasets.getting.intake import import_files
 
 FIRST, SECOND = b"first" * 5000, b"second" * 4000
 

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from snn_datasets import NMNIST, tar_members
+from snn_datasets import NMNIST
+from snn_datasets.archives import tar_members
+from snn_datasets.archives.members import FolderMembers, ZipMembers, open_members
+from snn_datasets.archives.rar_members import need_rar
+from snn_datasets.archives.tar_members import PackedTarMembers, TarMembers
 from snn_datasets.errors import FormatError, MissingExtra
-from snn_datasets.members import FolderMembers, ZipMembers, open_members
-from snn_datasets.rar_members import need_rar
-from snn_datasets.tar_members import PackedTarMembers, TarMembers
 
 PACKED = {".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.bz2": "w:bz2", ".tar.xz": "w:xz"}
 BODIES = {f"d/{i}.bin": np.random.default_rng(i).bytes(i * 300) for i in range(8)}

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from snn_datasets import MNIST, DownloadError, FormatError, MissingData
-from snn_datasets.idx import idx_shape, read_idx
+from snn_datasets.sets.idx import idx_shape, read_idx
 
 
 def write_idx(path: Path, array: np.ndarray[Any, Any]) -> bytes:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from snn_datasets import MNIST, NMNIST, FormatError, MissingData
-from snn_datasets.members import ZipMembers
+from snn_datasets.archives.members import ZipMembers
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is not the published file")
 

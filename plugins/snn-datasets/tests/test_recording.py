@@ -28,10 +28,10 @@ from snn_datasets import (
     sensor_size,
     write_events,
 )
-from snn_datasets.aedat31 import Aedat31
-from snn_datasets.dat import BOX
-from snn_datasets.evt3 import Evt3
-from snn_datasets.words import BLOCK
+from snn_datasets.formats.aedat31 import Aedat31
+from snn_datasets.formats.dat import BOX
+from snn_datasets.formats.evt3 import Evt3
+from snn_datasets.formats.words import BLOCK
 
 EVENTS = make_events(t=[5, 9, 70_000, 70_000], x=[0, 1, 33, 2], y=[2, 2, 0, 3], p=[1, 0, 1, 1])
 drawn = settings(derandomize=True, deadline=None, max_examples=60, database=None)
@@ -121,7 +121,7 @@ def test_blocks_carry_their_state_over(monkeypatch: pytest.MonkeyPatch, tmp_path
     paths = [write_events(tmp_path / f"{n}.raw", events, n) for n in ("evt2", "evt21", "evt3")]
     paths.append(write_events(tmp_path / "a.bin", events, "bin40"))
     assert BLOCK > 10_000
-    monkeypatch.setattr("snn_datasets.words.BLOCK", 7)
+    monkeypatch.setattr("snn_datasets.formats.words.BLOCK", 7)
     for path in paths:
         assert read_events(path).tolist() == events.tolist(), path.name
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snn_datasets.level_crossings import level_crossings
-from snn_datasets.log_mel import log_mel, mel_bands
+from snn_datasets.sets.level_crossings import level_crossings
+from snn_datasets.sets.log_mel import log_mel, mel_bands
 
 
 def test_log_mel_equals_plain_sums() -> None:

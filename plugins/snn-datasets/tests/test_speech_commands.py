@@ -18,12 +18,13 @@ import numpy as np
 import pytest
 
 import snncore
-from snn_datasets import FormatError, MissingData, SpeechCommands, unpacking
+from snn_datasets import FormatError, MissingData, SpeechCommands
+from snn_datasets.archives import unpacking
+from snn_datasets.archives.unpacking import unpacked
 from snn_datasets.augment import DropEvents, TimeJitter
-from snn_datasets.level_crossings import level_crossings
-from snn_datasets.log_mel import log_mel
+from snn_datasets.sets.level_crossings import level_crossings
+from snn_datasets.sets.log_mel import log_mel
 from snn_datasets.sets.speech_commands import read_wav
-from snn_datasets.unpacking import unpacked
 from snncore.errors import ConfigError
 from snncore.testing.dataset import DatasetConformance
 

@@ -13,8 +13,8 @@ import pytest
 
 import snncore
 from snn_datasets import FormatError, compiled, make_events
-from snn_datasets.words import Unwrap, last
-from snn_datasets.words import words as blocks_of
+from snn_datasets.formats.words import Unwrap, last
+from snn_datasets.formats.words import words as blocks_of
 
 Rows = list[tuple[int, int, int, int]]
 Named = str | dict[str, Any]
@@ -210,7 +210,7 @@ def files(random: np.random.Generator, count: int) -> Iterator[tuple[Named, byte
 def test_both_ways_decode_word_by_word(
     way: str, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("snn_datasets.words.BLOCK", block)
+    monkeypatch.setattr("snn_datasets.formats.words.BLOCK", block)
     for seed, count in ((0, 700), (1, 300), (2, 1), (3, 0)):
         for format, header, data, decode in files(np.random.default_rng(seed), count):
             decoder: Any = snncore.from_spec("format", format)
@@ -237,7 +237,7 @@ def test_both_ways_say_the_same_of_damaged_files(
 ) -> None:
     pytest.importorskip("numba")
     caplog.set_level(logging.INFO, "snn_datasets")
-    monkeypatch.setattr("snn_datasets.words.BLOCK", 64)
+    monkeypatch.setattr("snn_datasets.formats.words.BLOCK", 64)
     random = np.random.default_rng(9)
     told = 0
     for seed in range(3):
@@ -270,7 +270,7 @@ def test_an_unknown_word_is_named_with_its_place(way: str) -> None:
 def test_events_off_the_sensor_are_numbered_through_all_blocks(
     way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("snn_datasets.words.BLOCK", 2)
+    monkeypatch.setattr("snn_datasets.formats.words.BLOCK", 2)
     words = np.array([8 << 28, 0, 1, 2, 9, 8], "<u4").tobytes()
     header = b"% evt 2.0\n% geometry 8x8\n"
     text = r"a: event 3 has x=0, y=9, which is off its sensor of 8 x 8 pixels \(2 such events here"

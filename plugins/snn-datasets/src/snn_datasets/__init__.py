@@ -9,10 +9,7 @@ if TYPE_CHECKING:
     from snn_datasets.batch import Batch as Batch
     from snn_datasets.batch import collate as collate
     from snn_datasets.cache.reader import EventCache as EventCache
-    from snn_datasets.dat import read_boxes as read_boxes
     from snn_datasets.dataset import Dataset as Dataset
-    from snn_datasets.digits import Digits as Digits
-    from snn_datasets.download import fetch as fetch
     from snn_datasets.errors import CacheError as CacheError
     from snn_datasets.errors import DownloadError as DownloadError
     from snn_datasets.errors import FormatError as FormatError
@@ -22,7 +19,9 @@ if TYPE_CHECKING:
     from snn_datasets.events import EVENT as EVENT
     from snn_datasets.events import Format as Format
     from snn_datasets.events import make_events as make_events
-    from snn_datasets.intake import import_files as import_files
+    from snn_datasets.formats.dat import read_boxes as read_boxes
+    from snn_datasets.getting.download import fetch as fetch
+    from snn_datasets.getting.intake import import_files as import_files
     from snn_datasets.integration.batch import frames_batch as frames_batch
     from snn_datasets.integration.frames import Frames as Frames
     from snn_datasets.integration.frames import frames as frames
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from snn_datasets.manifest import Archive as Archive
     from snn_datasets.manifest import Info as Info
     from snn_datasets.mixed import Mixed as Mixed
-    from snn_datasets.mnist import MNIST as MNIST
-    from snn_datasets.n_mnist import NMNIST as NMNIST
     from snn_datasets.packed import pack as pack
     from snn_datasets.packed import unpack as unpack
     from snn_datasets.place import data_root as data_root
@@ -48,6 +45,7 @@ if TYPE_CHECKING:
     from snn_datasets.sets.asl_dvs import ASLDVS as ASLDVS
     from snn_datasets.sets.bullying10k import Bullying10K as Bullying10K
     from snn_datasets.sets.cifar10_dvs import CIFAR10DVS as CIFAR10DVS
+    from snn_datasets.sets.digits import Digits as Digits
     from snn_datasets.sets.dsec import DSEC as DSEC
     from snn_datasets.sets.dvs_gesture import DVSGesture as DVSGesture
     from snn_datasets.sets.dvs_lip import DVSLip as DVSLip
@@ -56,8 +54,10 @@ if TYPE_CHECKING:
     from snn_datasets.sets.folder import Folder as Folder
     from snn_datasets.sets.gen1 import Gen1 as Gen1
     from snn_datasets.sets.hardvs import HARDVS as HARDVS
+    from snn_datasets.sets.mnist import MNIST as MNIST
     from snn_datasets.sets.n_caltech101 import NCaltech101 as NCaltech101
     from snn_datasets.sets.n_cars import NCARS as NCARS
+    from snn_datasets.sets.n_mnist import NMNIST as NMNIST
     from snn_datasets.sets.n_tidigits import NTIDIGITS as NTIDIGITS
     from snn_datasets.sets.nav_gesture import NavGestureSit as NavGestureSit
     from snn_datasets.sets.nav_gesture import NavGestureWalk as NavGestureWalk
@@ -88,9 +88,9 @@ _HOME = {
     "CacheError": "errors",
     "EventCache": "cache.reader",
     "Dataset": "dataset",
-    "read_boxes": "dat",
-    "Digits": "digits",
-    "fetch": "download",
+    "read_boxes": "formats.dat",
+    "Digits": "sets.digits",
+    "fetch": "getting.download",
     "DownloadError": "errors",
     "FormatError": "errors",
     "MissingData": "errors",
@@ -108,12 +108,12 @@ _HOME = {
     "frames_on_device": "integration.tensors",
     "VoxelGrid": "integration.voxels",
     "to_voxel_grid": "integration.voxels",
-    "import_files": "intake",
+    "import_files": "getting.intake",
     "Archive": "manifest",
     "Info": "manifest",
     "Mixed": "mixed",
-    "MNIST": "mnist",
-    "NMNIST": "n_mnist",
+    "MNIST": "sets.mnist",
+    "NMNIST": "sets.n_mnist",
     "pack": "packed",
     "unpack": "packed",
     "data_root": "place",

@@ -12,13 +12,13 @@ def snn_components(register: Register) -> None:
     register(
         "dataset",
         "digits",
-        "snn_datasets.digits:Digits",
+        "snn_datasets.sets.digits:Digits",
         summary="1,797 real 8x8 digits that come with scikit-learn; no download",
     )
     register(
         "dataset",
         "mnist",
-        "snn_datasets.mnist:MNIST",
+        "snn_datasets.sets.mnist:MNIST",
         summary="70,000 handwritten digits, 28x28",
     )
     register(
@@ -84,7 +84,7 @@ def snn_components(register: Register) -> None:
     register(
         "dataset",
         "n_mnist",
-        "snn_datasets.n_mnist:NMNIST",
+        "snn_datasets.sets.n_mnist:NMNIST",
         summary="MNIST seen by a moving event camera, 34x34",
         aliases=("nmnist",),
     )
@@ -169,97 +169,97 @@ def snn_components(register: Register) -> None:
     register(
         "format",
         "bin40",
-        "snn_datasets.bin40:Bin40",
+        "snn_datasets.formats.bin40:Bin40",
         summary="40-bit events (.bin) of N-MNIST and N-Caltech101",
     )
     register(
         "format",
         "aedat31",
-        "snn_datasets.aedat31:Aedat31",
+        "snn_datasets.formats.aedat31:Aedat31",
         summary="AEDAT 3.1 packets (.aedat), as in DVS128 Gesture",
     )
     register(
         "format",
         "evt2",
-        "snn_datasets.evt2:Evt2",
+        "snn_datasets.formats.evt2:Evt2",
         summary="Prophesee EVT 2.0 (.raw)",
     )
     register(
         "format",
         "evt21",
-        "snn_datasets.evt2:Evt21",
+        "snn_datasets.formats.evt2:Evt21",
         summary="Prophesee EVT 2.1 (.raw), vectors of 32 pixels",
     )
     register(
         "format",
         "evt3",
-        "snn_datasets.evt3:Evt3",
+        "snn_datasets.formats.evt3:Evt3",
         summary="Prophesee EVT 3.0 (.raw)",
     )
     register(
         "format",
         "dat",
-        "snn_datasets.dat:Dat",
+        "snn_datasets.formats.dat:Dat",
         summary="Prophesee and ATIS .dat, as in N-CARS, Gen1 and NavGesture",
     )
     register(
         "format",
         "shd",
-        "snn_datasets.shd:Shd",
+        "snn_datasets.formats.shd:Shd",
         summary="HDF5 (.h5) of the spoken digits SHD and commands SSC",
     )
     register(
         "format",
         "aedat4",
-        "snn_datasets.aedat4:Aedat4",
+        "snn_datasets.formats.aedat4:Aedat4",
         summary="AEDAT 4.0 (.aedat4) of iniVation's cameras",
     )
     register(
         "format",
         "aedat2",
-        "snn_datasets.aedat2:Aedat2",
+        "snn_datasets.formats.aedat2:Aedat2",
         summary="AEDAT 2.0 (.aedat) of DVS128 and DAVIS, as in CIFAR10-DVS",
     )
     register(
         "format",
         "aedat1",
-        "snn_datasets.aedat2:Aedat1",
+        "snn_datasets.formats.aedat2:Aedat1",
         summary="AEDAT 1.0, also without header, as of auditory sensors",
     )
     register(
         "format",
         "npy",
-        "snn_datasets.tables:Npy",
+        "snn_datasets.formats.tables:Npy",
         summary="NumPy arrays (.npy), as in DVS-Lip and Bullying10K",
     )
     register(
         "format",
         "npz",
-        "snn_datasets.tables:Npz",
+        "snn_datasets.formats.tables:Npz",
         summary="zipped NumPy arrays (.npz), as in HARDVS and ES-ImageNet",
     )
     register(
         "format",
         "csv",
-        "snn_datasets.tables:Csv",
+        "snn_datasets.formats.tables:Csv",
         summary="text (.csv), one event per line",
     )
     register(
         "format",
         "mat",
-        "snn_datasets.mat:Mat",
+        "snn_datasets.formats.mat:Mat",
         summary="MATLAB files (.mat) of ASL-DVS and ST-MNIST",
     )
     register(
         "format",
         "ntidigits",
-        "snn_datasets.ntidigits:NTidigits",
+        "snn_datasets.formats.ntidigits:NTidigits",
         summary="HDF5 (n-tidigits.hdf5) of the spoken digits N-TIDIGITS18",
     )
     register(
         "format",
         "dsec",
-        "snn_datasets.dsec:Dsec",
+        "snn_datasets.formats.dsec:Dsec",
         summary="HDF5 (events.h5) of DSEC",
     )
 

@@ -13,14 +13,14 @@ from annotated_types import Gt
 from numpy.typing import NDArray
 
 import snncore
+from snn_datasets.archives.members import Members, open_members
+from snn_datasets.archives.rar_members import need_rar
 from snn_datasets.augment.compose import output_size
 from snn_datasets.cache.reader import EventCache, find_cache
 from snn_datasets.dataset import Dataset, Root, Seed, Transform
 from snn_datasets.integration.frames import Frames
 from snn_datasets.integration.slices import By
-from snn_datasets.members import Members, open_members
 from snn_datasets.place import obtain
-from snn_datasets.rar_members import need_rar
 from snn_datasets.recordings import Recordings
 from snncore.errors import ConfigError
 from snncore.registry import label

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from platformdirs import user_data_dir
 
-from snn_datasets.checksum import Checksum
 from snn_datasets.errors import DownloadError, MissingData
+from snn_datasets.getting.checksum import Checksum
+from snn_datasets.getting.space import check_space
 from snn_datasets.manifest import Info, readable_size
-from snn_datasets.space import check_space
 
 # Reading more than this at each start would be felt.
 _HASHED_AT_OPENING = 64 * 2**20
@@ -107,7 +107,7 @@ def _compare(info: Info, path: Path) -> None:
 
 
 def _fetch(info: Info, file: str, folder: Path) -> Path:
-    from snn_datasets.download import fetch  # rich and locks are needed for this alone
+    from snn_datasets.getting.download import fetch  # rich and locks are needed for this alone
 
     try:
         return fetch(info.archive(file), folder)

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from snn_datasets.archives.members import Members
 from snn_datasets.errors import FormatError
-from snn_datasets.members import Members
 
 _Key = TypeVar("_Key")
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from snn_datasets import make_events, write_events
-from snn_datasets.dat import BOX
+from snn_datasets.formats.dat import BOX
 
 CIFAR10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 BULLYING = [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from snn_datasets import DSEC, FormatError, MissingData, read_events
-from snn_datasets.dsec import Dsec
+from snn_datasets.formats.dsec import Dsec
 from snncore.errors import ConfigError
 
 pytest.importorskip("h5py")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from snn_datasets import DVSGesture, FormatError, MissingData, read_events
-from snn_datasets.aedat31 import Aedat31
+from snn_datasets.formats.aedat31 import Aedat31
 
 
 def test_items_are_the_intervals_of_the_label_files(layouts: Any, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from snn_datasets import FormatError, Gen1, MissingData, read_events
-from snn_datasets.dat import BOX
+from snn_datasets.formats.dat import BOX
 
 
 def test_items_are_labelled_times_that_evaluation_counts(layouts: Any, tmp_path: Path) -> None:

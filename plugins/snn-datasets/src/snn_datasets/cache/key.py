@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from snn_datasets.archives.members import Members
     from snn_datasets.event_dataset import EventDataset
-    from snn_datasets.members import Members
     from snn_datasets.recordings import Recordings
 
 LAYOUT = 1

@@ -10,9 +10,9 @@ import typer
 from snn_datasets.cli.options import Protocol, Root, Sets, Split
 from snn_datasets.cli.selection import Selection, one_or_all, select
 from snn_datasets.cli.state import cached
-from snn_datasets.intake import import_files
+from snn_datasets.getting.intake import import_files
+from snn_datasets.getting.space import check_space
 from snn_datasets.place import bytes_to_fetch, present
-from snn_datasets.space import check_space
 from snncore.cli.console import stdout
 from snncore.cli.failure import WrongUsage
 

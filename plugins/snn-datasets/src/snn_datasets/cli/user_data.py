@@ -13,7 +13,7 @@ import typer
 from snn_datasets.cli.options import Sets
 from snn_datasets.cli.selection import Selection, select
 from snn_datasets.errors import FormatError
-from snn_datasets.progress import item_bar
+from snn_datasets.getting.progress import item_bar
 from snn_datasets.survey import Survey
 from snncore.cli.console import add, stdout, table
 from snncore.cli.failure import FAILED, CommandFailed, WrongUsage

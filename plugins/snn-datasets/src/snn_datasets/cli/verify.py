@@ -11,12 +11,12 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from snn_datasets.checksum import Checksum
 from snn_datasets.cli.options import FormatName, Json, Protocol, Root, Sets, Split
 from snn_datasets.cli.selection import Selection, find_file, format_spec, one_or_all, select
 from snn_datasets.errors import FormatError, MissingData
+from snn_datasets.getting.checksum import Checksum
+from snn_datasets.getting.progress import item_bar
 from snn_datasets.place import seen_files
-from snn_datasets.progress import item_bar
 from snn_datasets.survey import Summary, Survey
 from snncore.cli import settings
 from snncore.cli.console import add, print_json, stdout, table

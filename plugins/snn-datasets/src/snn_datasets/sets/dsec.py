@@ -11,12 +11,12 @@ from annotated_types import Gt, MultipleOf
 from numpy.typing import NDArray
 
 import snncore
+from snn_datasets.archives.members import FolderMembers
 from snn_datasets.dataset import Root, Seed, Transform
-from snn_datasets.dsec import Dsec
 from snn_datasets.errors import FormatError
 from snn_datasets.event_dataset import Augment, EventDataset, Integrate
+from snn_datasets.formats.dsec import Dsec
 from snn_datasets.manifest import Info
-from snn_datasets.members import FolderMembers
 from snn_datasets.place import obtain
 from snn_datasets.recordings import Recordings
 from snn_datasets.sets.windows import window_frames

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import snncore
+from snn_datasets.archives.members import FolderMembers, Members
 from snn_datasets.errors import FormatError
 from snn_datasets.event_dataset import EventDataset
 from snn_datasets.manifest import Info
-from snn_datasets.members import FolderMembers, Members
 from snn_datasets.recordings import Recordings
 from snn_datasets.sets.unpacked import parts_of
 

@@ -8,14 +8,14 @@ from typing import Annotated, ClassVar
 import torch
 from annotated_types import Gt
 
+from snn_datasets.archives.members import FolderMembers, Members, open_members
+from snn_datasets.archives.rar_members import need_rar
 from snn_datasets.dataset import Root, Seed, Transform
 from snn_datasets.errors import FormatError
 from snn_datasets.event_dataset import Augment, EventDataset, Integrate
 from snn_datasets.integration.slices import By
 from snn_datasets.manifest import Info
-from snn_datasets.members import FolderMembers, Members, open_members
 from snn_datasets.place import obtain
-from snn_datasets.rar_members import need_rar
 from snn_datasets.recordings import Recordings
 from snn_datasets.sets.windows import window_frames
 

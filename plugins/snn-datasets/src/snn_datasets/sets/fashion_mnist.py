@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from snn_datasets.manifest import Info
-from snn_datasets.mnist import MNIST
+from snn_datasets.sets.mnist import MNIST
 
 
 class FashionMNIST(MNIST):

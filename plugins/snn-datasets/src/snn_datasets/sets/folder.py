@@ -11,12 +11,12 @@ import numpy as np
 from annotated_types import Gt, Lt
 from numpy.typing import NDArray
 
+from snn_datasets.archives.members import FolderMembers
 from snn_datasets.dataset import Root, Seed, Transform
 from snn_datasets.errors import FormatError, MissingData
 from snn_datasets.event_dataset import Augment, EventDataset, Integrate
 from snn_datasets.integration.slices import By
 from snn_datasets.manifest import Info
-from snn_datasets.members import FolderMembers
 from snn_datasets.recording import read_events, sensor_size, suffixes
 from snn_datasets.recordings import Recordings
 from snn_datasets.splits import stratified

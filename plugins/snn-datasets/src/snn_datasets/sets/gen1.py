@@ -15,13 +15,13 @@ from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 
 import snncore
-from snn_datasets.dat import BOX, read_boxes
+from snn_datasets.archives.members import FolderMembers
 from snn_datasets.dataset import Root, Seed, Transform
 from snn_datasets.errors import FormatError
 from snn_datasets.event_dataset import Augment, EventDataset, Integrate
+from snn_datasets.formats.dat import BOX, read_boxes
+from snn_datasets.formats.percent import PercentHeader
 from snn_datasets.manifest import Info
-from snn_datasets.members import FolderMembers
-from snn_datasets.percent import PercentHeader
 from snn_datasets.place import obtain
 from snn_datasets.recordings import Recordings
 from snn_datasets.sets.windows import window_frames
@@ -64,7 +64,7 @@ class Gen1(EventDataset):
         recordings: with the columns ``time`` (microseconds) and ``recording`` (name).
 
     Shape: x ``[T, 2, 240, 304]``, float32 event counts; y ``[boxes]``, a structured array of
-        :data:`snn_datasets.dat.BOX`. Items differ in their number of boxes: batch them by a
+        :data:`snn_datasets.formats.dat.BOX`. Items differ in their number of boxes: batch them by a
         ``collate_fn`` of your own, such as ``list``.
 
     Raises: as :class:`snn_datasets.EventDataset`.

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from snn_datasets.archives.members import FolderMembers
 from snn_datasets.errors import FormatError
 from snn_datasets.event_dataset import EventDataset
-from snn_datasets.hdf5 import column, opened
+from snn_datasets.formats.hdf5 import column, opened
 from snn_datasets.manifest import Info
-from snn_datasets.members import FolderMembers
 from snn_datasets.place import obtain
 from snn_datasets.recordings import Recordings
 from snn_datasets.sets.spikes import Block, Spikes

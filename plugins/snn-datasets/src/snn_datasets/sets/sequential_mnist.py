@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from snn_datasets.dataset import Dataset, Root, Seed, Split, Transform
 from snn_datasets.manifest import Info
-from snn_datasets.mnist import MNIST
 from snn_datasets.sets.fashion_mnist import FashionMNIST
+from snn_datasets.sets.mnist import MNIST
 
 _SIDE = 28
 _PIXELS = _SIDE * _SIDE

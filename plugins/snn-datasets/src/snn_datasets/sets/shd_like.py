@@ -6,12 +6,12 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Gt
 
+from snn_datasets.archives.members import FolderMembers, Members, ZipMembers
 from snn_datasets.dataset import Root, Seed, Transform
 from snn_datasets.errors import MissingData
 from snn_datasets.event_dataset import Augment, Integrate
 from snn_datasets.integration.slices import By
 from snn_datasets.manifest import Info
-from snn_datasets.members import FolderMembers, Members, ZipMembers
 from snn_datasets.sets.sound_dataset import SoundDataset, only_member
 from snncore.errors import ConfigError
 from snncore.registry import label

@@ -9,11 +9,11 @@ import numpy as np
 from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 
+from snn_datasets.archives.members import FolderMembers, Members
 from snn_datasets.dataset import Root, Seed, Transform
 from snn_datasets.errors import FormatError
 from snn_datasets.event_dataset import Augment, EventDataset, Integrate
 from snn_datasets.integration.slices import By
-from snn_datasets.members import FolderMembers, Members
 from snn_datasets.place import notice
 from snn_datasets.recordings import Recordings
 from snn_datasets.sets.spike_file import Header, SpikeFile

@@ -14,18 +14,18 @@ import torch
 from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
+from snn_datasets.archives.members import FolderMembers
+from snn_datasets.archives.unpacking import unpacked
 from snn_datasets.dataset import Root, Seed, Transform
 from snn_datasets.errors import FormatError
 from snn_datasets.event_dataset import Augment, EventDataset, Integrate
 from snn_datasets.integration.slices import By
-from snn_datasets.level_crossings import level_crossings
-from snn_datasets.log_mel import log_mel
 from snn_datasets.manifest import Info
-from snn_datasets.members import FolderMembers
 from snn_datasets.place import notice, obtain
 from snn_datasets.recordings import Recordings
+from snn_datasets.sets.level_crossings import level_crossings
+from snn_datasets.sets.log_mel import log_mel
 from snn_datasets.splits import listed
-from snn_datasets.unpacking import unpacked
 from snncore.errors import ConfigError
 from snncore.registry import label
 
@@ -48,11 +48,11 @@ class SpeechCommands(EventDataset):
     """35 spoken English words of 2,618 speakers, one second each at 16 kHz; version 0.02.
 
     Encodings:
-        - ``spikes``: the log energies of a mel filter bank (:func:`snn_datasets.log_mel.log_mel`:
-          windows of 25 ms, one every 10 ms), of which each band sends an event whenever it has
-          risen (p = 1) or fallen (p = 0) by ``threshold_db``
-          (:func:`snn_datasets.level_crossings.level_crossings`); the time of a window is its
-          middle. x = band, y = 0. Nothing is random.
+        - ``spikes``: the log energies of a mel filter bank
+          (:func:`snn_datasets.sets.log_mel.log_mel`: windows of 25 ms, one every 10 ms), of which
+          each band sends an event whenever it has risen (p = 1) or fallen (p = 0) by
+          ``threshold_db`` (:func:`snn_datasets.sets.level_crossings.level_crossings`); the time of
+          a window is its middle. x = band, y = 0. Nothing is random.
         - ``waveform``: the samples, one per time step, in -1 to 1.
 
     Recordings shorter than a second are followed by zeros, longer ones are cut. They are in the

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from snn_datasets.archives.members import Members
 from snn_datasets.errors import FormatError
-from snn_datasets.hdf5 import column, opened
-from snn_datasets.members import Members
+from snn_datasets.formats.hdf5 import column, opened
 from snn_datasets.sets.spikes import Block, Spikes
 
 # Recordings that are read at once.

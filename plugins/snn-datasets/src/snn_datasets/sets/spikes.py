@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from snn_datasets.errors import FormatError
 from snn_datasets.events import make_events
-from snn_datasets.hdf5 import sound
+from snn_datasets.formats.hdf5 import sound
 
 Block: TypeAlias = tuple[Sequence[NDArray[Any]], Sequence[NDArray[Any]]]
 """Times in seconds, and units, of some recordings."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from snn_datasets.archives.members import FolderMembers, Members, ZipMembers, open_members
 from snn_datasets.errors import FormatError
 from snn_datasets.event_dataset import EventDataset
-from snn_datasets.members import FolderMembers, Members, ZipMembers, open_members
 from snn_datasets.place import obtain
 
 

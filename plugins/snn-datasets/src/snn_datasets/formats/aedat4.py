@@ -11,10 +11,10 @@ from typing import Any, BinaryIO, ClassVar
 
 from numpy.typing import NDArray
 
-from snn_datasets.columns import from_columns
 from snn_datasets.errors import FormatError
 from snn_datasets.events import Streamed
 from snn_datasets.extras import need
+from snn_datasets.formats.columns import from_columns
 from snn_datasets.sensor import Size, check_on_sensor
 
 _KEEP = (KeyboardInterrupt, SystemExit, GeneratorExit, ImportError, FormatError)

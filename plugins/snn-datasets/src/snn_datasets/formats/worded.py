@@ -12,8 +12,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from snn_datasets.compiled import loops
 from snn_datasets.events import EVENT, Streamed, join_events
+from snn_datasets.formats.words import bytes_after, words
 from snn_datasets.sensor import Size, check_on_sensor
-from snn_datasets.words import bytes_after, words
 
 STATE = np.dtype(
     {
@@ -69,7 +69,7 @@ class Step(ABC):
         self.state["time"] = _LONG_AGO
         self.state["patience"] = FALL_US
         self.state[["high", "y"]] = -1, -1
-        compiled = loops("word_loops") if self.loop else None
+        compiled = loops("formats.word_loops") if self.loop else None
         self._loop = getattr(compiled, self.loop) if compiled else None
 
     def __call__(self, offset: int, word: NDArray[Any], out: NDArray[Any]) -> int:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snn_datasets.events import check_writable
-from snn_datasets.evt2 import Raw, RawStep, set_bits
+from snn_datasets.formats.evt2 import Raw, RawStep, set_bits
+from snn_datasets.formats.worded import Step
+from snn_datasets.formats.words import interleave, last
 from snn_datasets.sensor import Size
-from snn_datasets.worded import Step
-from snn_datasets.words import interleave, last
 
 _ADDR_Y, _ADDR_X, _BASE_X, _VECT_12, _VECT_8, _TIME_LOW, _TIME_HIGH = 0, 2, 3, 4, 5, 6, 8
 _OTHERS = (7, 0xA, 0xE, 0xF)

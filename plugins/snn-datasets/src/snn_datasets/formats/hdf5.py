@@ -9,9 +9,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from snn_datasets.columns import from_columns
 from snn_datasets.errors import FormatError
 from snn_datasets.extras import need
+from snn_datasets.formats.columns import from_columns
 from snn_datasets.sensor import Size, check_on_sensor
 
 MAGIC = b"\x89HDF\r\n\x1a\n"

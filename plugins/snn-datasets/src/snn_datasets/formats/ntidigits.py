@@ -7,7 +7,7 @@ from typing import Annotated, Any, BinaryIO, ClassVar, Literal, TypeAlias
 from annotated_types import Ge
 from numpy.typing import NDArray
 
-from snn_datasets.hdf5 import MAGIC, chosen, column, holds, opened, sound
+from snn_datasets.formats.hdf5 import MAGIC, chosen, column, holds, opened, sound
 from snn_datasets.sensor import Size
 
 Split: TypeAlias = Literal["train", "test"]

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
-from snn_datasets.checksum import Checksum, is_web_page
 from snn_datasets.errors import DownloadError
-from snn_datasets.lock import locked
+from snn_datasets.getting.checksum import Checksum, is_web_page
+from snn_datasets.getting.lock import locked
+from snn_datasets.getting.progress import byte_bar
+from snn_datasets.getting.space import check_space
 from snn_datasets.manifest import Archive
 from snn_datasets.place import is_offline
-from snn_datasets.progress import byte_bar
-from snn_datasets.space import check_space
 
 _CHUNK = 1 << 18
 _HEAD = 512

@@ -7,9 +7,9 @@ from typing import Any, BinaryIO, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from snn_datasets.columns import fields_of, from_columns
 from snn_datasets.errors import FormatError
 from snn_datasets.extras import need
+from snn_datasets.formats.columns import fields_of, from_columns
 from snn_datasets.sensor import Size
 
 _TAXELS = 100

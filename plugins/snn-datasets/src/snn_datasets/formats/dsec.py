@@ -8,13 +8,13 @@ from typing import Any, BinaryIO, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from snn_datasets.columns import from_columns
 from snn_datasets.errors import FormatError
 from snn_datasets.events import Streamed
 from snn_datasets.extras import need
-from snn_datasets.hdf5 import MAGIC, column, holds, opened
+from snn_datasets.formats.columns import from_columns
+from snn_datasets.formats.hdf5 import MAGIC, column, holds, opened
+from snn_datasets.formats.words import BLOCK
 from snn_datasets.sensor import Size, check_on_sensor
-from snn_datasets.words import BLOCK
 
 _SIZE = (640, 480)
 _BLOSC = 32001

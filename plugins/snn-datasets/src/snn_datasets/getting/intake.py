@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from snn_datasets.checksum import Checksum, is_web_page
 from snn_datasets.errors import FormatError, MissingData
-from snn_datasets.lock import locked
+from snn_datasets.getting.checksum import Checksum, is_web_page
+from snn_datasets.getting.lock import locked
+from snn_datasets.getting.progress import byte_bar
+from snn_datasets.getting.space import check_space
 from snn_datasets.manifest import Archive, Info
 from snn_datasets.place import by_hand, seen_files
-from snn_datasets.progress import byte_bar
-from snn_datasets.space import check_space
 
 _CHUNK = 1 << 20
 _HEAD = 64

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from snn_datasets.errors import FormatError
 from snn_datasets.events import check_writable
-from snn_datasets.worded import Step, Worded
+from snn_datasets.formats.worded import Step, Worded
 
 _BYTES = 5
 _OVERFLOW_ROW = 240

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snn_datasets.errors import FormatError
+from snn_datasets.formats.worded import Step, Worded
+from snn_datasets.formats.words import Unwrap
 from snn_datasets.sensor import Size, chip_size
-from snn_datasets.worded import Step, Worded
-from snn_datasets.words import Unwrap
 
 Chip: TypeAlias = Literal["DVS128", "DAVIS240C", "DAVIS346"]
 

@@ -8,7 +8,7 @@ from annotated_types import Ge
 from numpy.typing import NDArray
 
 from snn_datasets.errors import FormatError
-from snn_datasets.hdf5 import MAGIC, chosen, column, holds, opened, sound
+from snn_datasets.formats.hdf5 import MAGIC, chosen, column, holds, opened, sound
 from snn_datasets.sensor import Size
 
 _SIZE = (700, 1)

@@ -18,10 +18,10 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from snn_datasets.archives.in_place import InPlace
+from snn_datasets.archives.members import chosen
 from snn_datasets.cache.place import beside, writable, written_aside
 from snn_datasets.errors import FormatError
-from snn_datasets.in_place import InPlace
-from snn_datasets.members import chosen
 
 _BLOCK = 512
 _CHUNK = 1 << 20

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from snn_datasets.errors import FormatError
 from snn_datasets.events import EVENT, Streamed, check_writable
+from snn_datasets.formats.worded import Step
+from snn_datasets.formats.words import bytes_after
 from snn_datasets.sensor import Size, chip_size
-from snn_datasets.worded import Step
-from snn_datasets.words import bytes_after
 
 Chip: TypeAlias = Literal["DVS128", "DAVIS240C", "DAVIS346", "DAVIS640"]
 

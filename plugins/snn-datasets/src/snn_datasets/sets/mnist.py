@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from snn_datasets.dataset import Dataset, Root, Seed, Split, Transform
 from snn_datasets.errors import FormatError
-from snn_datasets.idx import idx_shape, read_idx
 from snn_datasets.manifest import Info
 from snn_datasets.place import obtain
+from snn_datasets.sets.idx import idx_shape, read_idx
 
 _SMALL_TOTAL = 10_000
 _SMALL_TRAIN = 8_000

@@ -11,10 +11,10 @@ from typing import Any, BinaryIO, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from snn_datasets.columns import Unit, fields_of, from_columns
 from snn_datasets.errors import FormatError
 from snn_datasets.events import Streamed, check_writable
-from snn_datasets.npy_bytes import npy_array
+from snn_datasets.formats.columns import Unit, fields_of, from_columns
+from snn_datasets.formats.npy_bytes import npy_array
 
 _LINES = 1 << 16
 _LINE = 1 << 12

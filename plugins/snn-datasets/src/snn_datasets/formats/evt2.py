@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from snn_datasets.errors import FormatError
 from snn_datasets.events import check_writable
-from snn_datasets.percent import PercentHeader, percent_lines
+from snn_datasets.formats.percent import PercentHeader, percent_lines
+from snn_datasets.formats.worded import Step, Worded
+from snn_datasets.formats.words import Unwrap, interleave, last
 from snn_datasets.sensor import Size
-from snn_datasets.worded import Step, Worded
-from snn_datasets.words import Unwrap, interleave, last
 
 Pixels = Annotated[int, Gt(0)] | None
 

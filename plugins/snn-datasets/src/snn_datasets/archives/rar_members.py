@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from snn_datasets.archives.members import chosen
 from snn_datasets.errors import FormatError, MissingExtra
 from snn_datasets.extras import need
-from snn_datasets.members import chosen
 
 
 def need_rar() -> Any:

@@ -12,8 +12,8 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from snn_datasets.archives.in_place import InPlace
 from snn_datasets.errors import FormatError
-from snn_datasets.in_place import InPlace
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _SIGNATURE = b"PK\x03\x04"
@@ -53,11 +53,14 @@ def open_members(path: Path, *, suffix: str = "") -> Members:
     if path.is_dir():
         return FolderMembers(path, suffix=suffix)
     if name.endswith((".tar", *_PACKED_TAR)):
-        from snn_datasets.tar_members import PackedTarMembers, TarMembers  # few datasets need it
+        from snn_datasets.archives.tar_members import (  # few datasets need it
+            PackedTarMembers,
+            TarMembers,
+        )
 
         return (TarMembers if name.endswith(".tar") else PackedTarMembers)(path, suffix=suffix)
     if name.endswith(".rar"):
-        from snn_datasets.rar_members import RarMembers  # needs a package of its own
+        from snn_datasets.archives.rar_members import RarMembers  # needs a package of its own
 
         return RarMembers(path, suffix=suffix)
     return ZipMembers(path, suffix=suffix)

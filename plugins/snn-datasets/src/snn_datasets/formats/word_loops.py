@@ -1,11 +1,10 @@
 """Compiled loops over the words of event files.
 
-Each takes the words of a block, the state of :mod:`snn_datasets.worded`, room for the events, and
-the size of the sensor; and gives the number of events, or -1 where a word or an event is none of
-the format, which numpy then explains. What the bits mean is said by the formats' classes.
-
-Nothing here may come from another module of this package: numba compiles a loop anew when its own
-file has changed, and no other.
+Each takes the words of a block, the state of :mod:`snn_datasets.formats.worded`, room for the
+events, and the size of the sensor; and gives the number of events, or -1 where a word or an event
+is none of the format, which numpy then explains. What the bits mean is said by the formats'
+classes. Nothing here may come from another module of this package: numba compiles a loop anew when
+its own file has changed, and no other.
 """
 
 from __future__ import annotations

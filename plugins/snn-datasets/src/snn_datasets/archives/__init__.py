@@ -1,0 +1,1 @@
+"""Files within archives and folders, read in place."""

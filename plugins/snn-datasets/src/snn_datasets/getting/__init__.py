@@ -1,0 +1,1 @@
+"""How files of a dataset come here: downloads, and what a person fetched."""
