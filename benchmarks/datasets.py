@@ -127,11 +127,13 @@ def decoding_section(page: Page, data: Path, effort: Effort) -> None:
             "evt3": ("b.raw", source),
             "aedat31": ("a.aedat", small),
         }
+        chips = {"aedat31": {"chip": "DAVIS240C"}}
         for name, (file, events) in made.items():
-            path = snn_datasets.write_events(Path(folder, file), events, name)
+            spec = {"name": name, **chips.get(name, {})}
+            path = snn_datasets.write_events(Path(folder, file), events, spec)
 
-            def read(path: Path = path, name: str = name) -> Any:
-                return snn_datasets.read_events(path, name)
+            def read(path: Path = path, spec: dict[str, Any] = spec) -> Any:
+                return snn_datasets.read_events(path, spec)
 
             if not all(np.array_equal(way(), events) for way in (read, numpy_way(read))):
                 sys.exit(f"{name} does not come back as it was written")

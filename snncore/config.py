@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias
 
-from snncore import docstring, registry
+from snncore import docstring, kinds, registry
 from snncore.errors import ConfigError
 from snncore.registry import Component
 
@@ -129,9 +129,9 @@ def info(kind: str, name: str) -> Info:
     """
     target = registry.get(kind, name)
     doc = inspect.getdoc(target) or ""
-    said = (doc, docstring.equation(doc), docstring.source(doc))
+    said = (docstring.equation(doc) if kinds.KINDS[kind].equations else "", docstring.source(doc))
     parameters = tuple(_parameters(target)) if callable(target) else ()
-    return Info(registry.active().find(kind, name), *said, parameters)
+    return Info(registry.active().find(kind, name), doc, *said, parameters)
 
 
 def validate(target: Callable[..., Any], params: Mapping[str, Any], label: str) -> dict[str, Any]:

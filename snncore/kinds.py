@@ -19,12 +19,14 @@ class Kind:
         summary: one line for ``snn list`` and the docs.
         home: first-party distribution that holds most components of the kind.
         kit: import string of the conformance kit; ``None`` while the kind has none.
+        equations: whether a component says by an equation what it does.
     """
 
     name: str
     summary: str
     home: str = "snncore"
     kit: str | None = None
+    equations: bool = True
 
 
 _KIT = "snncore.testing.{}"
@@ -63,18 +65,26 @@ _ALL = (
         "decoders of event files",
         "snn-datasets",
         _KIT.format("format:FormatConformance"),
+        equations=False,
     ),
-    Kind("dataset", "datasets", "snn-datasets", _KIT.format("dataset:DatasetConformance")),
-    Kind("model", "whole networks", "snn-models"),
-    Kind("recipe", "training recipes", "snn-train"),
-    Kind("converter", "conversion of artificial networks", "snn-ann2snn"),
+    Kind(
+        "dataset",
+        "datasets",
+        "snn-datasets",
+        _KIT.format("dataset:DatasetConformance"),
+        equations=False,
+    ),
+    Kind("model", "whole networks", "snn-models", equations=False),
+    Kind("recipe", "training recipes", "snn-train", equations=False),
+    Kind("converter", "conversion of artificial networks", "snn-ann2snn", equations=False),
     Kind(
         "chip",
         "exchange with neuromorphic chips",
         "snncore",
         _KIT.format("chip:ChipConformance"),
+        equations=False,
     ),
-    Kind("backend", "kernel backends"),
+    Kind("backend", "kernel backends", equations=False),
 )
 
 KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in _ALL})

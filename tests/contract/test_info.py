@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 import snncore
 from snncore.cli.group import app
+from snncore.kinds import KINDS
 
 # The kinds that have equations; the others are files, networks and the like.
 MATHEMATICAL = ("neuron", "surrogate", "encoder", "layer", "quantizer", "monitor")
@@ -24,7 +25,9 @@ def test_the_page_has_all_its_parts(component):
     assert ran.exit_code == 0, ran.output
     known = snncore.info(component.kind, component.qualified)
     lines = [line.rstrip() for line in ran.stdout.splitlines()]
-    facts = dict(line.split(None, 1) for line in lines[: lines.index("")])
+    # What has several lines goes on below its first.
+    head = [line for line in lines[: lines.index("")] if not line.startswith(" ")]
+    facts = dict(line.split(None, 1) for line in head)
     expected = {
         component.kind: component.qualified,
         "summary": component.summary,
@@ -36,6 +39,7 @@ def test_the_page_has_all_its_parts(component):
     }
     for fact, text in expected.items():
         assert facts.get(fact, "") == text, fact
+    assert known.equation == "" or KINDS[component.kind].equations
     if component.kind in MATHEMATICAL:
         for part in ("equation", "source"):
             assert facts.get(part), f"the docstring of {component.target} has no {part}"

@@ -72,7 +72,7 @@ def test_declaring_imports_no_torch():
 
 def test_everything_declared_can_be_loaded():
     mine = [c for c in snncore.components() if c.provider == "snn-train"]
-    assert len(mine) == 6
+    assert len(mine) == 10
     for component in mine:
         assert snncore.get(component.kind, component.qualified).__doc__
     for name in snn_train._HOME:

@@ -29,8 +29,9 @@ class ASLDVS(EventDataset):
     The published archive is a zip file of 24 zip files, ``a.zip`` to ``y.zip``: unpack the outer
     one; the inner ones are read in place, as are the ``.mat`` files of folders.
 
-    The files count rows from below: y = 179 - y_file, so that row 0 is at the top. Readers differ
-    in x: here it is that of the file unless ``mirrored``, which turns right hands into left ones.
+    The files count rows from below; here row 0 is at the top, which is row 179 of the file. Readers
+    differ in x: here it is that of the file unless ``mirrored``, which turns right hands into left
+    ones.
 
     Protocols: there is no official split. ``stratified_8_2`` puts a fifth of each letter into
     test, by :func:`snn_datasets.splits.stratified` with seed 0 over the recordings in the order of
