@@ -75,8 +75,15 @@ def job(layer: Layer, mode: str, x: Tensor, grad: Tensor) -> Call:
     return both
 
 
-def turns(calls: Mapping[str, Call], effort: Effort) -> dict[str, float]:
-    """Median milliseconds of every call, taken in turns (A B C A B C)."""
+def turns(calls: Mapping[str, Call], effort: Effort, settle: int = 0) -> dict[str, float]:
+    """Median milliseconds of every call, taken in turns (A B C A B C).
+
+    Args:
+        calls: by name.
+        effort: how long to measure.
+        settle: untimed calls right before each timed one, so that none meets the caches that
+            another has filled.
+    """
     # The first round captures, compiles, and grows the heap.
     for call in calls.values():
         call()
@@ -86,6 +93,8 @@ def turns(calls: Mapping[str, Call], effort: Effort) -> dict[str, float]:
         if turn >= FEWEST and time.perf_counter() > end:
             break
         for name, call in calls.items():
+            for _ in range(settle):
+                call()
             begun = effort.clock()
             call()
             taken[name].append((effort.clock() - begun) * 1e3)

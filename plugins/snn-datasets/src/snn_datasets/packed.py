@@ -136,8 +136,9 @@ def check_words(words: NDArray[Any]) -> NDArray[np.uint64]:
             f"packed events are uint64 of shape [N] or [N, 2], got {words.dtype} of shape "
             f"{list(words.shape)}"
         )
-    words = words.view()
-    words.flags.writeable = False
+    if words.flags.writeable:
+        words = words.view()
+        words.flags.writeable = False
     return words
 
 
