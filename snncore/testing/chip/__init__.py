@@ -34,7 +34,7 @@ class ChipConformance(Conformance):
     Attributes:
         runs: which of the canonical networks the chip runs, with the parity that holds between the
             network and the simulator: "exact", "rounded" or "behavioural". All others must be
-            refused.
+            refused. The exchange itself may say it: ``conformance = {"runs": {...}}``.
         tolerance: of "rounded".
         params: constructor parameters of the exchange.
 
