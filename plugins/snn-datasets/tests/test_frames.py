@@ -405,3 +405,25 @@ def test_times_that_cannot_be_added_up_are_refused() -> None:
     for rule in ({"T": 2, "by": "time"}, {"duration_us": 5}):
         with pytest.raises(FormatError, match=r"events span 9223372036854775808 us .* damaged"):
             frames(events, size=(1, 1), **rule)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_large_frames_are_cleared_and_stay_the_callers(dtype: str, way: str) -> None:
+    """Memory that was used before holds nothing of that, and is lent to one array at a time."""
+    events = make_events(t=[0, 1, 5], x=[0, 639, 3], y=[0, 479, 7], p=[1, 0, 1])
+    cut = Frames(T=3, by="time", dtype=dtype)  # type: ignore[arg-type]
+    for _ in range(2):
+        spent = cut(events, (640, 480))
+        spent.fill(7)
+        del spent
+    first = cut(events, (640, 480))
+    second = cut(events[:1], (640, 480))
+    assert first.nbytes >= 1 << 20
+    assert first.sum() == 3
+    assert second.sum() == 1
+    assert not np.shares_memory(first, second)
+    view = first[2, 1, 7]
+    del first
+    cut(events, (640, 480)).fill(9)
+    assert view[3] == 1
+    assert view.sum() == 1

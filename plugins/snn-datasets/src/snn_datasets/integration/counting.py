@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +18,9 @@ from snn_datasets.sensor import Size
 POLARITIES = 2
 
 _BLOCK = 1 << 15
+# From here on the kernels' pool of buffers serves, for the types that it has.
+_LARGE = 1 << 20
+_POOLED = ("float32", "uint8", "int32")
 
 
 class Grid(NamedTuple):
@@ -67,8 +71,9 @@ def count(
     T = rule.T or max((plan.number for plan in plans), default=0)
     shape = (T, len(plans), *grid.shape)
     compiled = loops("integration.loops")
-    counts = np.zeros(shape, dtype)
+    counts = _room(shape, dtype)
     if compiled is None:
+        counts[...] = 0
         _add(source, offsets, rule, plans, grid, counts, most)
         return counts
     sound = compiled.count(
@@ -84,6 +89,17 @@ def count(
     if not sound:
         check(columns(source), offsets, grid.size)
     return counts
+
+
+def _room(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """An array to be filled. A large one is memory that was used before: fresh pages are slow."""
+    if math.prod(shape) * dtype.itemsize < _LARGE or dtype.name not in _POOLED:
+        return np.empty(shape, dtype)
+    import torch  # arrays of this size alone need it
+
+    from snncore.kernels import pool
+
+    return pool.empty(shape, getattr(torch, dtype.name)).numpy()
 
 
 def _add(

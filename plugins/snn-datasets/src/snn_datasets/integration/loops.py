@@ -138,21 +138,25 @@ def count(
         size: (width, height) of the sensor.
         shift: of the coordinates to the right, if there is one.
         most: where counts stop.
-        counts: zeros [T, B, P, H, W].
+        counts: [T, B, P, H, W], of which the values do not matter. Each frame is cleared right
+            before its events are counted, so that it is in the caches then.
 
     Returns: whether every time ascends and every event lies on the sensor.
     """
-    _, B, planes, rows, columns = counts.shape
+    T, B, planes, rows, columns = counts.shape
     frame = planes * rows * columns
     # merged polarities lie on one plane
     step = rows * columns if planes > 1 else 0
     flat = counts.reshape(counts.size)
     for b in range(B):
         begin, end = offsets[b], offsets[b + 1]
-        if begin == end:
-            continue
         stride, width = plans[4 * b], plans[4 * b + 1]
         number, closed = plans[4 * b + 2], plans[4 * b + 3]
+        for j in range(0 if begin == end else number, T):
+            base = (j * B + b) * frame
+            flat[base : base + frame] = 0
+        if begin == end:
+            continue
         start = stop = begin
         origin = event(source, begin)[0]
         for j in range(number):
@@ -167,6 +171,7 @@ def count(
                 stop = end
             previous = event(source, max(start - 1, begin))[0]
             base = (j * B + b) * frame
+            flat[base : base + frame] = 0
             if not _add(
                 source, previous, start, stop, size, shift, columns, base, step, most, flat
             ):
