@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from snncore.graph.nodes import Graph
-from snncore.graph.ops import Input, Layer, Neuron, Op, Output, Previous
+from snncore.graph.ops import Input, Layer, Op, Output, Previous
 from snncore.state.memory import MemoryModule
 from snncore.state.unroll import Given, Tensors
 from snncore.step import StepMode, merge_time
@@ -156,6 +156,6 @@ def _free(place: nn.Module, name: str) -> str:
 
 
 def _module(op: Op) -> nn.Module | None:
-    if isinstance(op, (Neuron, Layer)):
+    if isinstance(op, Layer):
         return copy.deepcopy(op.module)
     return _Tensors(op) if op.tensors else None

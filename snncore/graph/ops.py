@@ -299,38 +299,11 @@ class Select(Op):
 
 
 @dataclass(frozen=True, eq=False)
-class Neuron(Op):
-    """A module with memory.
-
-    Args:
-        name: registered name (``snn-neurons/lif``), or the class where it is not registered.
-        module: a copy in single-step mode, in rest.
-        parameters: its numbers and settings by the names of its constructor.
-    """
-
-    name: str
-    module: MemoryModule
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    arity: ClassVar[int | None] = None
-
-    @property
-    def kind(self) -> str:
-        return self.name
-
-    @property
-    def tensors(self) -> Mapping[str, Tensor]:
-        return {**dict(self.module.named_parameters()), **dict(self.module.named_buffers())}
-
-    def run(self, *inputs: Tensor) -> Tensor:
-        return self.module(*inputs)
-
-
-@dataclass(frozen=True, eq=False)
 class Layer(Op):
-    """A stateless module that has no type of its own here.
+    """A module that has no type of its own here.
 
     Args:
-        name: registered name, or the class.
+        name: registered name, or the class where it is not registered.
         module: a copy in evaluation and single-step mode.
     """
 
@@ -348,6 +321,20 @@ class Layer(Op):
 
     def run(self, *inputs: Tensor) -> Tensor:
         return self.module(*inputs)
+
+
+@dataclass(frozen=True, eq=False)
+class Neuron(Layer):
+    """A module with memory, a copy at rest.
+
+    Args:
+        name: registered name (``snn-neurons/lif``), or the class where it is not registered.
+        module: a copy in single-step mode, at rest.
+        parameters: its numbers and settings by the names of its constructor.
+    """
+
+    module: MemoryModule
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -197,7 +197,7 @@ class _Recorder(TorchFunctionMode):
             if isinstance(module, RecurrentContainer):
                 forward = self._loop(path, module)
             elif is_leaf(module):
-                forward = self._leaf(path or type(module).__name__.lower(), module, run)
+                forward = self._leaf(path, module, run)
                 inside.update(module.modules())
             else:
                 forward = self._inner(path, run)
@@ -220,16 +220,17 @@ class _Recorder(TorchFunctionMode):
             known = [a for a in args if isinstance(a, Tensor) and id(a) in self.made]
             if self.silent or not known:
                 return run(*args, **kwargs)
-            self._once(path, module)
+            name = path or type(module).__name__.lower()
+            self._once(name, module)
             sources = [self.made[id(a)].node for a in known]
             self.silent += 1
             try:
                 result = run(*args, **kwargs)
             finally:
                 self.silent -= 1
-            self.paths.append(path if path in dict(self.net.named_modules()) else "")
+            self.paths.append(path)
             try:
-                self._leave(path, module, args, kwargs, sources, result)
+                self._leave(name, module, args, kwargs, sources, result)
             finally:
                 self.paths.pop()
             return result

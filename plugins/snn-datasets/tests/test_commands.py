@@ -67,7 +67,7 @@ def test_help_imports_no_torch() -> None:
     for words in (["--help"], ["data", "--help"]):
         code = (
             "import sys\nfrom snncore.cli import main\n"
-            f"try: main({words!r})\nexcept SystemExit: pass\n"
+            f"try: main({words!r})\nexcept SystemExit as end: assert not end.code\n"
             "assert 'torch' not in sys.modules"
         )
         ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -18,7 +18,7 @@ import torch.utils.data
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from snn_datasets.cache.key import Key, key_of
 from snn_datasets.cache.place import aside, beside, writable
@@ -33,6 +33,7 @@ from snn_datasets.cache.reader import (
     stale,
 )
 from snn_datasets.errors import CacheError, FormatError
+from snn_datasets.getting.progress import item_bar
 from snn_datasets.manifest import readable_size
 from snn_datasets.packed import pack
 
@@ -94,7 +95,7 @@ def prepare(dataset: EventDataset, *, workers: int = 0, progress: bool = True) -
     with _locked(place / f".{name}.lock", progress):
         if not is_cache(target, key):  # another process may have made it meanwhile
             _sweep(place, name)
-            _write(dataset, key, target, workers, _bar(progress))
+            _write(dataset, key, target, workers, item_bar(progress))
             for folder in stale(place, dataset, key):
                 _remove(folder)
     return EventCache(target, items)
@@ -272,15 +273,3 @@ def _sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _bar(progress: bool) -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not (progress and console.is_terminal),
-    )

@@ -27,8 +27,8 @@ def byte_bar() -> Progress:
     )
 
 
-def item_bar() -> Progress:
-    """For items: how many of how many, and the time that is left."""
+def item_bar(shown: bool = True) -> Progress:
+    """For items: how many of how many, and the time that is left; none unless ``shown``."""
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
@@ -36,6 +36,6 @@ def item_bar() -> Progress:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=console,
-        disable=not console.is_terminal,
+        disable=not (shown and console.is_terminal),
         transient=True,
     )

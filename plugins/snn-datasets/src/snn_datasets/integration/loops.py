@@ -14,8 +14,8 @@ from snn_datasets.integration.source import Source
 
 
 def event(source: Source, i: int) -> tuple[int, int, int, int]:
-    """Time, column, row, polarity of an event; numba puts the function for the type in place."""
-    raise NotImplementedError
+    """Time, column, row, polarity of an event, in compiled code alone."""
+    raise TypeError("numba puts the function for the type of the source in place of this one")
 
 
 @overload(event, inline="always")

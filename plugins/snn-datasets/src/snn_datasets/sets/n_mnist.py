@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, ClassVar
 
+import numpy as np
 from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 
+from snn_datasets.augment.augmentation import moved
 from snn_datasets.dataset import Root, Seed, Transform
 from snn_datasets.event_dataset import Augment, EventDataset, Integrate
 from snn_datasets.integration.slices import By
@@ -112,7 +114,8 @@ class NMNIST(EventDataset):
     def vary(self, events: NDArray[Any], index: int) -> NDArray[Any]:
         if self.shift and self.split == "train":
             dx, dy = self.generator(index).integers(-self.shift, self.shift, 2, endpoint=True)
-            events = _moved(events, int(dx), int(dy))
+            x, y = (events[name].astype(np.int64) for name in "xy")
+            events = moved(events, x + dx, y + dy, self.sensor)
         return super().vary(events, index)
 
 
@@ -120,12 +123,3 @@ def _labelled(name: str) -> tuple[tuple[int, int], int] | None:
     """By the number of the image in MNIST, which the file name holds."""
     match = _MEMBER.search(name)
     return None if match is None else ((int(match[2]), int(match[1])), int(match[1]))
-
-
-def _moved(events: NDArray[Any], dx: int, dy: int) -> NDArray[Any]:
-    moved = events.copy()
-    moved["x"] += dx
-    moved["y"] += dy
-    width, height = NMNIST.sensor
-    x, y = moved["x"], moved["y"]
-    return moved[(x >= 0) & (x < width) & (y >= 0) & (y < height)]
