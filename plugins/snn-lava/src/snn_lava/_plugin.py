@@ -1,0 +1,17 @@
+"""What this distribution registers."""
+
+from __future__ import annotations
+
+from snncore.hookspecs import Register, hookimpl
+
+API = 1
+
+
+@hookimpl
+def snn_components(register: Register) -> None:
+    register(
+        "neuron",
+        "loihi_cuba",
+        "snn_lava.cuba:LoihiCUBA",
+        summary="current-based LIF in Loihi's integer arithmetic",
+    )
