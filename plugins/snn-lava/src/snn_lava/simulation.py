@@ -1,0 +1,223 @@
+"""Runs a network as Loihi does, to the bit: whole sequences, layer by layer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from snn_lava.grid import STATE_BITS, STATE_LIMIT, WEIGHT_UNIT
+from snn_lava.program import Conv, Dense, Flatten, Integers, Program, Weights
+from snn_lava.soma import RecordedSoma, Soma
+from snncore.chip import Trace
+from snncore.errors import ChipError
+from snncore.state import reset
+
+COUNTERS = ("wraps", "saturations")
+# Values of one layer over all steps that are held at once.
+_MOST_VALUES = 1 << 24
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Samples one after the other, states set back in between.
+
+    Layer l, counted from 1, forgets before the steps n interval + offset + l - 1, n = 1, 2, ...
+    With offset 1 this is where the first input of a sample reaches it: one step per layer.
+
+    Args:
+        interval: steps of a sample.
+        offset: ``reset_offset`` of netx.
+    """
+
+    interval: int
+    offset: int = 1
+
+    def starts(self, layer: int, steps: int) -> list[int]:
+        """Where the layer begins anew, the beginning included."""
+        first = self.offset + layer - 1
+        return [0, *range(first + self.interval, steps, self.interval)]
+
+
+def simulate(
+    program: Program, x: Tensor, record: Sequence[str] = (), schedule: Schedule | None = None
+) -> Trace:
+    """Runs a program from rest until the last input has come out.
+
+    Each layer of neurons takes its input one step after it was sent; without inputs at the end the
+    chip runs on for as many steps as it has layers.
+
+    Args:
+        program: what to run.
+        x: spikes ``[T, N, *]``, 0 or 1.
+        record: paths of layers of which spikes, v before its reset and u are kept.
+        schedule: when states are set back within the run; None for never.
+
+    Returns: output ``[T + L, N, *]`` with ``latency`` L; states in units of 1 (integers / 4096);
+        counters of wraps of u and saturations of v.
+
+    Raises: ChipError for an input that is not binary or does not fit, an unknown path in
+        ``record``, and sums that leave 32 bits.
+    """
+    _check(program, x, record)
+    kept = _Kept()
+    size = max(
+        max(torch.Size(shape).numel() for shape in (program.input_shape, *program.shapes())), 1
+    )
+    rows = max(1, _MOST_VALUES // (size * (len(x) + program.latency)))
+    with torch.no_grad():
+        parts = x.split(rows, dim=1)
+        output = torch.cat([_run(program, part, record, schedule, kept) for part in parts], 1)
+    return Trace(
+        output,
+        {path: torch.cat(part, 1) for path, part in kept.spikes.items()},
+        {
+            path: {name: torch.cat(part, 1) for name, part in named.items()}
+            for path, named in kept.states.items()
+        },
+        {name: kept.counts[name] for name in COUNTERS},
+        program.latency,
+        {layer.path: i for i, layer in _with_neurons(program) if layer.path in record},
+    )
+
+
+@dataclass
+class _Kept:
+    spikes: dict[str, list[Tensor]] = field(default_factory=dict)
+    states: dict[str, dict[str, list[Tensor]]] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, path: str, spikes: Tensor, v: Tensor, u: Tensor) -> None:
+        self.spikes.setdefault(path, []).append(spikes)
+        named = self.states.setdefault(path, {"v": [], "u": []})
+        named["v"].append(v)
+        named["u"].append(u)
+
+
+def _with_neurons(program: Program) -> Iterator[tuple[int, Dense | Conv]]:
+    neurons = [layer for layer in program.layers if not isinstance(layer, Flatten)]
+    yield from enumerate(neurons, 1)
+
+
+def _check(program: Program, x: Tensor, record: Sequence[str]) -> None:
+    if x.dim() < 2 or tuple(x.shape[2:]) != program.input_shape:
+        raise ChipError(
+            f"the network takes spikes [T, N, {', '.join(map(str, program.input_shape))}], got "
+            f"{list(x.shape)}"
+        )
+    if not ((x == 0) | (x == 1)).all():
+        raise ChipError(
+            "the input holds other values than 0 and 1; the chip takes spikes, so encode it first"
+        )
+    known = [layer.path for _, layer in _with_neurons(program)]
+    unknown = [path for path in record if path not in known]
+    if unknown:
+        raise ChipError(
+            f"no layer {unknown[0]!r} to record; the layers are {', '.join(map(repr, known))}"
+        )
+
+
+def _run(
+    program: Program, x: Tensor, record: Sequence[str], schedule: Schedule | None, kept: _Kept
+) -> Tensor:
+    idle = x.new_zeros((program.latency, *x.shape[1:]))
+    spikes, depth = torch.cat((x, idle)).float(), 0
+    for layer in program.layers:
+        if isinstance(layer, Flatten):
+            spikes = spikes.flatten(2)
+            continue
+        depth += 1
+        begins = [0] if schedule is None else schedule.starts(depth, len(spikes))
+        spikes = _layer(layer, _later(spikes, 1), layer.path in record, begins, kept)
+    return spikes
+
+
+def _later(x: Tensor, steps: int) -> Tensor:
+    """The same sequence some steps later."""
+    return torch.cat((x.new_zeros((steps, *x.shape[1:])), x[: len(x) - steps]))[: len(x)]
+
+
+def _layer(
+    layer: Dense | Conv, given: Tensor, recorded: bool, begins: Sequence[int], kept: _Kept
+) -> Tensor:
+    drive = _drive(layer, given)
+    if isinstance(layer, Dense) and layer.delay is not None:
+        drive = _delayed(drive, layer.delay)
+    soma = (RecordedSoma if recorded else Soma)(layer.neurons, drive.dim() - 2).to(drive.dtype)
+    feedback = None
+    if isinstance(layer, Dense) and layer.recurrent is not None:
+        feedback = _units(layer.recurrent, drive.dtype)
+    runs: list[tuple[Tensor, ...]] = []
+    for first, last in zip(begins, (*begins[1:], len(drive)), strict=True):
+        reset(soma)
+        runs.append(_neurons(soma, drive[first:last], feedback))
+        counts = {name: int(getattr(soma, name).sum()) for name in (*COUNTERS, "escapes")}
+        kept.counts.update(counts)
+        if counts["escapes"]:
+            raise ChipError(
+                f"currents of {layer.path!r} leave 32 bits; its weights or inputs are too many"
+            )
+    found = [torch.cat(rows) for rows in zip(*runs, strict=True)]
+    if recorded:
+        kept.add(layer.path, *found)
+    return found[0]
+
+
+def _neurons(soma: Soma, drive: Tensor, feedback: Tensor | None) -> tuple[Tensor, ...]:
+    """Spikes, and what else the neurons give, of a sequence from rest."""
+    if feedback is None:
+        return _tuple(soma(drive))
+    soma.step_mode = "s"
+    last = torch.zeros_like(drive[0])
+    rows: list[tuple[Tensor, ...]] = []
+    for now in drive:
+        rows.append(_tuple(soma(now + F.linear(last, feedback))))
+        last = rows[-1][0]
+    return tuple(torch.stack(column) for column in zip(*rows, strict=True))
+
+
+def _tuple(found: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return found if isinstance(found, tuple) else (found,)
+
+
+def _drive(layer: Dense | Conv, given: Tensor) -> Tensor:
+    """What the synapses add in each step, in units of 1."""
+    binary = bool(((given == 0) | (given == 1)).all())
+    dtype = torch.float32 if binary and _fits_float32(layer) else torch.float64
+    weight, flat = _units(layer.weight, dtype), given.flatten(0, 1).to(dtype)
+    if isinstance(layer, Dense):
+        found = F.linear(flat, weight)
+    else:
+        found = F.conv2d(
+            flat, weight, None, layer.stride, layer.padding, layer.dilation, layer.groups
+        )
+    if not binary:
+        # Payloads are whole numbers of 1/64, and so is what they sum up to.
+        found = torch.trunc(found * WEIGHT_UNIT) / WEIGHT_UNIT
+    return found.unflatten(0, given.shape[:2])
+
+
+def _fits_float32(layer: Dense | Conv) -> bool:
+    """Whether a current and all weights of a neuron together stay below 2^24."""
+    most = np.abs(layer.weight.reshape(len(layer.weight), -1).astype(np.int64)).sum(1)
+    if isinstance(layer, Dense) and layer.recurrent is not None:
+        most = most + np.abs(layer.recurrent.astype(np.int64)).sum(1)
+    return bool((most << STATE_BITS).max(initial=0) <= STATE_LIMIT)
+
+
+def _units(weight: Weights, dtype: torch.dtype) -> Tensor:
+    return torch.from_numpy(weight).to(dtype) / WEIGHT_UNIT
+
+
+def _delayed(drive: Tensor, delay: Integers) -> Tensor:
+    """Each channel of ``[T, N, C]`` its own number of steps later."""
+    found = torch.zeros_like(drive)
+    for steps in np.unique(delay):
+        where = torch.from_numpy(np.flatnonzero(delay == steps))
+        found[steps:, :, where] = drive[: max(len(drive) - int(steps), 0), :, where]
+    return found
