@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from snncore.chip.exchange import Chip as Chip
     from snncore.chip.exchange import Program as Program
     from snncore.chip.exchange import Toolchain as Toolchain
+    from snncore.chip.exchange import examine as examine
     from snncore.chip.exchange import export as export
     from snncore.chip.exchange import parity as parity
     from snncore.chip.exchange import prepare as prepare
+    from snncore.chip.exchange import save as save
     from snncore.chip.exchange import validate as validate
     from snncore.chip.files import digest as digest
     from snncore.chip.files import written_aside as written_aside
@@ -40,10 +42,8 @@ _HOME = {
         "capabilities",
     ),
     **dict.fromkeys(("check", "resources"), "checking"),
-    **dict.fromkeys(
-        ("Artefact", "Chip", "Program", "Toolchain", "export", "parity", "prepare", "validate"),
-        "exchange",
-    ),
+    **dict.fromkeys(("Artefact", "Chip", "Program", "Toolchain"), "exchange"),
+    **dict.fromkeys(("examine", "export", "parity", "prepare", "save", "validate"), "exchange"),
     **dict.fromkeys(("digest", "written_aside"), "files"),
     **dict.fromkeys(("Difference", "ParityReport", "compare"), "comparison"),
     **dict.fromkeys(("Trace", "run_source"), "trace"),

@@ -95,32 +95,40 @@ def compare(
 ) -> ParityReport:
     """Compares outputs, and the layers that both runs recorded.
 
-    Runs with latency are shifted against each other; the steps that only one of them has are left
-    out.
+    Runs with latency are shifted against each other: all T steps of the input are compared, and
+    what a run does before its first or after its last answer is not.
 
     Args:
-        expected, got: runs of one input.
+        expected, got: runs of one input of T steps, ``[T + latency, N, *]``.
         policy: "exact": every value is equal; "rounded": within ``tolerance``; "behavioural": the
             same winner in 97 % of the samples and mean activities within 0.05.
         tolerance: allowed absolute difference of "rounded".
 
-    Raises: ConfigError for another policy, and runs whose shapes do not fit.
+    Raises: ConfigError for another policy, and runs whose steps or shapes do not fit.
 
     Example:
-        >>> one = Trace(torch.tensor([[[0.0]], [[1.0]], [[0.0]]]))
+        >>> one = Trace(torch.tensor([[[0.0]], [[1.0]]]))
         >>> late = Trace(torch.tensor([[[0.0]], [[0.0]], [[1.0]]]), latency=1)
-        >>> compare(one, late).ok, compare(one, Trace(late.output)).first.step
+        >>> compare(one, late).ok, compare(one, Trace(late.output[:2])).first.step
         (True, 1)
     """
     if policy not in get_args(Policy):
         raise ConfigError(f"parity is exact, rounded or behavioural, got {policy!r}")
     allowed = tolerance if policy == "rounded" else 0.0
+    steps = len(expected.output) - expected.latency
+    if len(got.output) - got.latency != steps:
+        raise ConfigError(
+            f"parity: {len(got.output)} steps of latency {got.latency} answer another input than "
+            f"{len(expected.output)} steps of latency {expected.latency}; a run of T steps gives "
+            "T + latency, until the last input has come out"
+        )
     layers = [
-        (path, *_aligned(expected.spikes[path], got.spikes[path], *_delays(expected, got, path)))
+        (path, *_aligned(expected.spikes[path], got.spikes[path], *shifts, steps))
         for path in expected.spikes
         if path in got.spikes
+        for shifts in (_delays(expected, got, path),)
     ]
-    ends = _aligned(expected.output, got.output, expected.latency, got.latency)
+    ends = _aligned(expected.output, got.output, expected.latency, got.latency, steps)
     layers.append(("output", *ends))
     bins = mismatches = 0
     largest = rates = 0.0
@@ -130,6 +138,8 @@ def compare(
             raise ConfigError(
                 f"parity: {path} has shape {list(b.shape)}, expected is {list(a.shape)}"
             )
+        if len(a) != steps:
+            raise ConfigError(f"parity: {path} ends after {len(a)} of {steps} steps")
         gap = (a.double() - b.double()).abs()
         wrong = ~(gap <= allowed)
         bins += gap.numel()
@@ -149,10 +159,8 @@ def _delays(expected: Trace, got: Trace, path: str) -> tuple[int, int]:
     return expected.delays.get(path, 0), got.delays.get(path, 0)
 
 
-def _aligned(a: Tensor, b: Tensor, before: int, after: int) -> tuple[Tensor, Tensor]:
-    a, b = a[before:], b[after:]
-    steps = min(len(a), len(b))
-    return a[:steps], b[:steps]
+def _aligned(a: Tensor, b: Tensor, before: int, after: int, steps: int) -> tuple[Tensor, Tensor]:
+    return a[before : before + steps], b[after : after + steps]
 
 
 def _first(

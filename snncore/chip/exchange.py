@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -18,7 +18,7 @@ from snncore.chip.trace import Trace, run_source
 from snncore.errors import ChipError
 from snncore.graph.nodes import Graph
 from snncore.graph.passes import Note, Pass, run_passes
-from snncore.graph.report import Finding, Report
+from snncore.graph.report import Finding, Report, Table
 
 
 class Program(Protocol):
@@ -51,13 +51,17 @@ class Toolchain(Protocol):
     """The vendor's own software, where a user has it."""
 
     name: str
+    """What ``snn verify --with`` calls it."""
 
     def available(self) -> str | None:
         """Why it cannot run (package, shared library or version missing); None if it can."""
         ...
 
     def run(self, path: Path, x: Tensor) -> Trace:
-        """Runs an exported file. Raises: ToolchainMissing."""
+        """Runs an exported file on ``x [T, N, *]`` from rest, as :meth:`Chip.simulate` does.
+
+        Raises: ToolchainMissing; ChipError when the software itself fails.
+        """
         ...
 
 
@@ -65,9 +69,10 @@ class Chip(ABC, Generic[P]):
     """Exchange with one chip. A plugin registers a subclass under kind ``chip``.
 
     A subclass gives :meth:`capabilities`, :meth:`passes`, :meth:`lower`, :meth:`write`,
-    :meth:`read` and :meth:`simulate`; and :meth:`own_findings`, where its record does not say all
-    of its rules, and :meth:`toolchain`, where the vendor's software can be run. It never raises for
-    a user's network before :meth:`export`, which writes nothing when there is an error.
+    :meth:`read` and :meth:`simulate`; :meth:`layers` and :meth:`quantisation`, which tell people
+    what a program is; :meth:`own_findings`, where its record does not say all of its rules; and
+    :meth:`toolchain`, where the vendor's software can be run. It never raises for a user's network
+    before :func:`export`, which writes nothing when there is an error.
     """
 
     @abstractmethod
@@ -98,14 +103,27 @@ class Chip(ABC, Generic[P]):
             program: what to run, from rest.
             x: ``[T, N, *]``.
             record: paths of layers whose spikes and states are kept.
+        Returns: T + latency steps, until the last input has come out; see :class:`Trace`.
         """
+
+    def layers(self, program: P) -> Sequence[str]:
+        """Paths of the layers that :meth:`simulate` can record, in order."""
+        return ()
+
+    def quantisation(self, program: P) -> Table | None:
+        """What became of a network's numbers, layer by layer: scales, clipped shares, errors."""
+        return None
 
     def own_findings(self, graph: Graph) -> tuple[Finding, ...]:
         """What the chip's own rules find, beside those of its record."""
         return ()
 
-    def toolchain(self) -> Toolchain | None:
-        """The vendor's software, if it can be run at all."""
+    def toolchain(self, interpreter: Path | None = None) -> Toolchain | None:
+        """The vendor's software, if it can be run at all.
+
+        Args:
+            interpreter: the Python that has it, where it is not this one.
+        """
         return None
 
 
@@ -114,17 +132,31 @@ def prepare(chip: Chip[Any], graph: Graph) -> tuple[Graph, tuple[Note, ...]]:
     return run_passes(graph, chip.passes())
 
 
-def validate(chip: Chip[Any], graph: Graph) -> Report:
-    """Everything that a chip has to say of a network, after its passes.
+def examine(chip: Chip[P], graph: Graph) -> tuple[Report, P | None]:
+    """Everything that a chip has to say of a network, and the program if nothing forbids it.
 
     Args:
         chip: a built component of kind ``chip``.
         graph: of the network, as traced.
+
+    Returns: a report with resources, and what became of the numbers where there is a program.
     """
     record = chip.capabilities()
     prepared, _ = prepare(chip, graph)
     findings = (*check(prepared, record), *chip.own_findings(prepared))
-    return Report(f"network for {record.name}", findings, (resources(prepared),))
+    report = Report(f"network for {record.name}", findings, (resources(prepared),))
+    if not report.ok:
+        return report, None
+    program = chip.lower(prepared)
+    numbers = chip.quantisation(program)
+    if numbers is not None:
+        report = replace(report, tables=(*report.tables, numbers))
+    return report, program
+
+
+def validate(chip: Chip[Any], graph: Graph) -> Report:
+    """The report of :func:`examine`."""
+    return examine(chip, graph)[0]
 
 
 def export(chip: Chip[P], graph: Graph, path: Path) -> Artefact:
@@ -132,13 +164,17 @@ def export(chip: Chip[P], graph: Graph, path: Path) -> Artefact:
 
     Raises: ChipError with all findings when there is an error; nothing is written then.
     """
-    report = validate(chip, graph)
-    if not report.ok:
+    report, program = examine(chip, graph)
+    if program is None:
         raise ChipError(f"nothing was written.\n{report}")
-    program = chip.lower(prepare(chip, graph)[0])
+    return Artefact(path, save(chip, program, path), report)
+
+
+def save(chip: Chip[P], program: P, path: Path) -> str:
+    """Writes a program, whole or not at all; the SHA-256 of its content."""
     with written_aside(path) as aside:
         chip.write(program, aside)
-    return Artefact(path, digest(program.content()), report)
+    return digest(program.content())
 
 
 def parity(
@@ -159,11 +195,10 @@ def parity(
 
     Raises: ChipError when the chip cannot run the network.
     """
-    report = validate(chip, graph)
-    if not report.ok:
+    report, program = examine(chip, graph)
+    if program is None:
         raise ChipError(str(report))
     source = run_source(graph, x)
-    program = chip.lower(prepare(chip, graph)[0])
     return compare(
         source, chip.simulate(program, x, tuple(source.spikes)), policy, tolerance=tolerance
     )

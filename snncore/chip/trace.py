@@ -18,13 +18,16 @@ from snncore.state.memory import MemoryModule
 class Trace:
     """A run over T steps of N samples.
 
+    A chip runs on until the last input has come out, so that it makes T + latency steps: what step
+    t of the input does leaves it in step t + latency.
+
     Args:
-        output: ``[T, N, *]``, what leaves the network.
-        spikes: output of each recorded layer by the user's module path, ``[T, N, *]``.
-        states: of each recorded layer, by name, after each step, ``[T, N, *]``.
+        output: ``[T + latency, N, *]``, what leaves the network.
+        spikes: output of each recorded layer by the user's module path, ``[T + latency, N, *]``.
+        states: of each recorded layer, by name, after each step, ``[T + latency, N, *]``.
         counters: events that a report must not hide (wraps, saturations), summed over the run.
         latency: steps by which the output lags behind a network without delay between layers.
-        delays: the same for each recorded layer.
+        delays: the same for each recorded layer, from 0 to ``latency``; 0 where it is not named.
     """
 
     output: Tensor

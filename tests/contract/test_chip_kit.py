@@ -13,7 +13,7 @@ import torch
 
 from snncore.chip import Trace, run_source
 from snncore.errors import ChipError
-from snncore.graph import Finding
+from snncore.graph import Finding, Table
 from snncore.scaffold.plugin import create
 from snncore.testing.chip import ChipConformance
 from snncore.testing.chip.networks import NETWORKS, digest
@@ -128,6 +128,80 @@ def test_a_layout_of_its_own_is_caught(module):
         kit.test_simulation_depends_on_the_sample_alone()
 
 
+def late(ran):
+    """The same run by a chip that answers a step later."""
+
+    def shift(value):
+        return torch.cat((torch.zeros_like(value[:1]), value))
+
+    return Trace(
+        shift(ran.output),
+        {path: shift(value) for path, value in ran.spikes.items()},
+        {path: {k: shift(v) for k, v in named.items()} for path, named in ran.states.items()},
+        latency=1,
+        delays=dict.fromkeys(ran.spikes, 1),
+    )
+
+
+def test_a_chip_may_answer_late(module):
+    cls = exchange(module)
+    kit = broken(module, simulate=lambda self, *given: late(cls.simulate(self, *given)))
+    kit.test_simulation_depends_on_the_sample_alone()
+    kit.test_the_simulator_is_the_network()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "text"),
+    [
+        (
+            lambda ran: replace(ran, output=ran.output[:-1]),
+            r"the output \[16, 4, 8\] at latency 1; it must be \[T \+ latency, N, \*\]",
+        ),
+        (
+            lambda ran: replace(ran, spikes={k: v[:-1] for k, v in ran.spikes.items()}),
+            r"1 is recorded as \[16, 4, 8\]; it must be \[T \+ latency, N, \*\], T \+ latency = 17",
+        ),
+        (
+            lambda ran: replace(
+                ran, states={"1": {"v": ran.states["1"]["v"][1:]}} if ran.states else {}
+            ),
+            r"1, v is recorded as \[16, 4, 8\]",
+        ),
+        (
+            lambda ran: replace(ran, delays=dict.fromkeys(ran.spikes, 2)),
+            "1 lags by 2, the output by 1",
+        ),
+    ],
+    ids=["output", "spikes", "states", "delays"],
+)
+def test_a_run_that_ends_before_its_last_answer_is_caught(module, spoil, text):
+    cls = exchange(module)
+    kit = broken(module, simulate=lambda self, *given: spoil(late(cls.simulate(self, *given))))
+    with pytest.raises(AssertionError, match=text):
+        kit.test_simulation_depends_on_the_sample_alone()
+
+
+@pytest.mark.parametrize(
+    ("table", "text"),
+    [
+        (lambda: Table("Numbers", ("layer",), ()), "dense_if: table 'Numbers' is empty"),
+        (
+            lambda: Table("Numbers", ("x",), ((object(),),)),
+            "table 'Numbers' is another at the second",
+        ),
+        (
+            lambda: Table("Numbers", ("x",), (((1, 2),),)),
+            "table 'Numbers' holds what JSON cannot",
+        ),
+    ],
+    ids=["empty", "other", "nested"],
+)
+def test_tables_of_no_use_are_caught(module, table, text):
+    kit = broken(module, quantisation=lambda self, program: table())
+    with pytest.raises(AssertionError, match=text):
+        kit.test_reports_say_what_became_of_the_numbers()
+
+
 def test_a_file_without_a_checksum_is_caught(module, tmp_path):
     cls = exchange(module)
 
@@ -136,9 +210,7 @@ def test_a_file_without_a_checksum_is_caught(module, tmp_path):
             stored = json.loads(path.read_text("utf-8"))
             stored["sha256"] = ""
             rows = tuple(
-                module.Layer(
-                    row["path"], module.np.array(row["weight"], "i4"), int(row["threshold"])
-                )
+                module.Layer(**{**row, "weight": module.np.array(row["weight"], "i4")})
                 for row in stored["layers"]
             )
         except (ValueError, KeyError, TypeError, OverflowError) as error:

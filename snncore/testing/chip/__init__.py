@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +13,9 @@ import torch
 
 from snncore.chip import (
     Chip,
+    Trace,
     digest,
+    examine,
     export,
     parity,
     prepare,
@@ -119,12 +121,25 @@ class ChipConformance(Conformance):
             program = chip.lower(prepare(chip, canonical.graph())[0])
             whole = chip.simulate(program, x)
             where = f"{self.label}, {name}"
-            assert whole.output.shape[:2] == x.shape[:2], (
-                f"{where}: x is [T, N, *] = {list(x.shape)}, the output {list(whole.output.shape)}"
+            expected = (len(x) + whole.latency, x.shape[1])
+            assert whole.output.shape[:2] == expected, (
+                f"{where}: x is [T, N, *] = {list(x.shape)}, the output {list(whole.output.shape)} "
+                f"at latency {whole.latency}; it must be [T + latency, N, *]"
             )
-            recorded = chip.simulate(program, x, tuple(_neurons(canonical)))
+            named = tuple(chip.layers(program)) or tuple(_neurons(canonical))
+            recorded = chip.simulate(program, x, named)
             assert torch.equal(recorded.output, whole.output), f"{where}: recording changes it"
             assert recorded.spikes, f"{where}: nothing is recorded"
+            for path, kept in _kept(recorded):
+                assert kept.shape[:2] == expected, (
+                    f"{where}: {path} is recorded as {list(kept.shape)}; it must be "
+                    f"[T + latency, N, *], T + latency = {expected[0]}"
+                )
+            for path in recorded.spikes:
+                delay = recorded.delays.get(path, 0)
+                assert 0 <= delay <= recorded.latency, (
+                    f"{where}: {path} lags by {delay}, the output by {recorded.latency}"
+                )
             for i in range(x.shape[1]):
                 alone = chip.simulate(program, x[:, i : i + 1])
                 assert torch.equal(alone.output, whole.output[:, i : i + 1]), (
@@ -181,6 +196,23 @@ class ChipConformance(Conformance):
         assert Report.from_json(report.json()) == report
         assert code.startswith(self.chip().capabilities().prefix)
 
+    def test_reports_say_what_became_of_the_numbers(self) -> None:
+        chip = self.chip()
+        for name, canonical in self.running():
+            report, program = examine(chip, canonical.graph())
+            numbers = chip.quantisation(program)
+            if numbers is None:
+                pytest.skip(f"{self.label} tells nothing of its numbers")
+            assert numbers.rows, f"{self.label}, {name}: table {numbers.title!r} is empty"
+            assert numbers in report.tables, (
+                f"{self.label}, {name}: table {numbers.title!r} is another at the second call"
+            )
+            assert numbers.title in str(report)
+            assert numbers.title in report.markdown()
+            assert Report.from_json(report.json()) == report, (
+                f"{self.label}, {name}: table {numbers.title!r} holds what JSON cannot"
+            )
+
     def test_a_missing_toolchain_says_what_is_missing(self, tmp_path: Path) -> None:
         toolchain = self.chip().toolchain()
         if toolchain is None:
@@ -193,6 +225,12 @@ class ChipConformance(Conformance):
         made = export(self.chip(), canonical.graph(), tmp_path / name)
         with pytest.raises(ToolchainMissing):
             toolchain.run(made.path, canonical.spikes())
+
+
+def _kept(ran: Trace) -> Iterator[tuple[str, torch.Tensor]]:
+    yield from ran.spikes.items()
+    for path, named in ran.states.items():
+        yield from ((f"{path}, {name}", value) for name, value in named.items())
 
 
 def _neurons(canonical: Canonical) -> list[str]:

@@ -8,12 +8,15 @@ import torch
 from torch import nn
 
 from snncore.chip import (
+    Chip,
     compare,
     digest,
+    examine,
     export,
     parity,
     prepare,
     run_source,
+    save,
     validate,
     written_aside,
 )
@@ -74,6 +77,40 @@ def test_what_fits_runs_alike(toy, tmp_path):
     assert torch.equal(chip.simulate(loaded, x).output, run_source(graph, x).output)
     assert chip.simulate(loaded, x).output.any()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["again.toy", "net.toy"]
+
+
+def test_a_report_says_what_became_of_the_numbers(toy, tmp_path, monkeypatch):
+    _, graph = network()
+    chip = toy.Toy()
+    lowered = []
+    lower = toy.Toy.lower
+    monkeypatch.setattr(
+        toy.Toy, "lower", lambda *given: lowered.append(lower(*given)) or lowered[-1]
+    )
+    report, program = examine(chip, graph)
+    assert [table.title for table in report.tables] == ["Resources", "Quantisation"]
+    assert report.tables[1].rows == (("2", 127), ("5", 127))
+    assert program is lowered[0]
+    assert validate(chip, graph) == report
+    made = export(chip, graph, tmp_path / "net.toy")
+    assert made.report == report
+    assert save(chip, program, tmp_path / "again.toy") == made.sha256
+    assert parity(chip, graph, spikes()).ok
+    # Once for each of examine, validate, export and parity.
+    assert len(lowered) == 4
+    _, soft = network(v_reset=None)
+    report, program = examine(chip, soft)
+    assert program is None
+    assert [table.title for table in report.tables] == ["Resources"]
+    assert len(lowered) == 4
+
+
+def test_a_chip_need_not_tell_of_its_numbers(toy):
+    plain = type("Plain", (toy.Toy,), {"quantisation": Chip.quantisation, "layers": Chip.layers})()
+    report, program = examine(plain, network()[1])
+    assert len(report.tables) == 1
+    assert plain.layers(program) == ()
+    assert plain.toolchain() is None
 
 
 def test_a_difference_is_named_where_it_begins(toy):

@@ -14,7 +14,7 @@ import torch
 
 from snncore.chip import Capabilities, Chip, IntGrid, Limit, OneOf, Rule, Trace, digest
 from snncore.errors import ChipError
-from snncore.graph import drop_dropout, drop_identities, fold_batch_norm, ops
+from snncore.graph import Table, drop_dropout, drop_identities, fold_batch_norm, ops
 
 NEURON = "Summing"
 
@@ -69,6 +69,13 @@ class Toy(Chip[ToyProgram]):
                 threshold = round(node.op.parameters["v_threshold"] * scale)
                 layers.append((node.path, np.rint(weight * scale).astype(np.int32), threshold))
         return ToyProgram(tuple(layers))
+
+    def layers(self, program):
+        return [path for path, _, _ in program.layers]
+
+    def quantisation(self, program):
+        rows = tuple((path, threshold) for path, _, threshold in program.layers)
+        return Table("Quantisation", ("layer", "threshold"), rows)
 
     def write(self, program, path):
         content = program.content()
