@@ -12,6 +12,7 @@ from snncore.chip.capabilities import Capabilities, FloatGrid, Rule
 from snncore.graph.nodes import Graph, Node
 from snncore.graph.ops import Conv, Input, Linear, Neuron, Output, Previous, Select
 from snncore.graph.report import Finding, Severity, Table
+from snncore.registry import active
 
 # Numbers of the rules that every chip shares; those of a chip's own begin at 100.
 UNSUPPORTED_OP = 1
@@ -258,7 +259,9 @@ def _counts(graph: Graph, node: Node) -> tuple[int, int, int]:
     """Neurons, synapses, and inputs of one neuron."""
     size = torch.Size(node.shape).numel()
     if isinstance(node.op, Neuron):
-        return size, 0, 0
+        # Layers with memory, such as delays, are no neurons.
+        known = active().of_class(type(node.op.module))
+        return (0 if known is not None and known.kind == "layer" else size), 0, 0
     if isinstance(node.op, Linear):
         fan_in = node.op.weight.shape[1]
         return 0, size * fan_in, fan_in

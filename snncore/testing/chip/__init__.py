@@ -199,8 +199,9 @@ class ChipConformance(Conformance):
     def test_reports_say_what_became_of_the_numbers(self) -> None:
         chip = self.chip()
         for name, canonical in self.running():
-            report, program = examine(chip, canonical.graph())
-            numbers = chip.quantisation(program)
+            graph = canonical.graph()
+            report, program = examine(chip, graph)
+            numbers = chip.quantisation(prepare(chip, graph)[0], program)
             if numbers is None:
                 pytest.skip(f"{self.label} tells nothing of its numbers")
             assert numbers.rows, f"{self.label}, {name}: table {numbers.title!r} is empty"

@@ -73,7 +73,7 @@ class Toy(Chip[ToyProgram]):
     def layers(self, program):
         return [path for path, _, _ in program.layers]
 
-    def quantisation(self, program):
+    def quantisation(self, graph, program):
         rows = tuple((path, threshold) for path, _, threshold in program.layers)
         return Table("Quantisation", ("layer", "threshold"), rows)
 

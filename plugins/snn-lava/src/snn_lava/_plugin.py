@@ -15,3 +15,5 @@ def snn_components(register: Register) -> None:
         "snn_lava.cuba:LoihiCUBA",
         summary="current-based LIF in Loihi's integer arithmetic",
     )
+    register("chip", "loihi1", "snn_lava.chip:Loihi1", summary="Intel's Loihi, through Lava")
+    register("chip", "loihi2", "snn_lava.chip:Loihi2", summary="Intel's Loihi 2, through Lava")

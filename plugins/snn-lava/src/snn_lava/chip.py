@@ -9,31 +9,41 @@ from typing import ClassVar
 from torch import Tensor
 
 from snn_lava import netfile
-from snn_lava.lowering import lower
+from snn_lava.lowering import lower, table
 from snn_lava.passes import fold_decay_input, fold_mean_pool
-from snn_lava.program import ChipName, Program
+from snn_lava.program import ChipName, Flatten, Program
 from snn_lava.records import LOIHI1, LOIHI2
 from snn_lava.rules import findings
 from snn_lava.simulation import simulate
 from snncore.chip import Capabilities, Chip, Trace
-from snncore.graph import Finding, Graph, Pass, drop_dropout, drop_identities, fold_batch_norm
-
-_RUNS = dict.fromkeys(
-    (
-        "dense_if",
-        "dense_lif",
-        "dense_lif_decay_input",
-        "dense_cuba",
-        "conv_lif",
-        "conv_grouped",
-        "conv_norm",
-        "conv_mean_pool",
-        "flatten_dense_dense",
-        "dense_recurrent",
-        "delays_and_decays",
-    ),
-    "behavioural",
+from snncore.graph import (
+    Finding,
+    Graph,
+    Pass,
+    Table,
+    drop_dropout,
+    drop_identities,
+    fold_batch_norm,
 )
+
+_RUNS = {
+    **dict.fromkeys(
+        (
+            "dense_if",
+            "dense_lif",
+            "dense_lif_decay_input",
+            "dense_cuba",
+            "flatten_dense_dense",
+            "dense_recurrent",
+            "delays_and_decays",
+        ),
+        "exact",
+    ),
+    **dict.fromkeys(
+        ("conv_lif", "conv_grouped", "conv_norm", "conv_mean_pool"),
+        "behavioural",
+    ),
+}
 
 
 class _Loihi(Chip[Program]):
@@ -41,7 +51,7 @@ class _Loihi(Chip[Program]):
 
     chip: ClassVar[ChipName]
     record: ClassVar[Capabilities]
-    conformance: ClassVar[dict[str, object]] = {"runs": {**_RUNS, "dense_if": "exact"}}
+    conformance: ClassVar[dict[str, object]] = {"runs": _RUNS}
     graded = False
 
     def capabilities(self) -> Capabilities:
@@ -65,6 +75,14 @@ class _Loihi(Chip[Program]):
     def lower(self, graph: Graph) -> Program:
         """Each layer at the scale that loses least."""
         return lower(graph, self.chip)
+
+    def layers(self, program: Program) -> Sequence[str]:
+        """Each layer of neurons."""
+        return tuple(layer.path for layer in program.layers if not isinstance(layer, Flatten))
+
+    def quantisation(self, graph: Graph, program: Program) -> Table | None:
+        """Scales, and what they cost."""
+        return table(graph)
 
     def write(self, program: Program, path: Path) -> None:
         """Lava's ``.net``, HDF5. Raises: ChipError for graded spikes, which have no file."""

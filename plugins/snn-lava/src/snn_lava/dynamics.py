@@ -46,6 +46,11 @@ class Dynamics:
             decay_integer(torch.from_numpy(self.voltage_decay)).numpy().astype(np.int64),
         )
 
+    def decay_errors(self) -> tuple[Floats, Floats]:
+        """Differences of the decays on the grid, in parts lost per step."""
+        current, voltage = self.integers
+        return current / DECAY_ONE - self.current_decay, voltage / DECAY_ONE - self.voltage_decay
+
     @property
     def filters(self) -> bool:
         """Whether the current outlasts a step."""

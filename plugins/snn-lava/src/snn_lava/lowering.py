@@ -13,7 +13,21 @@ from snn_lava.dynamics import Dynamics, Floats, dynamics
 from snn_lava.program import ChipName, Conv, Dense, Flatten, Integers, Layer, Neurons, Program
 from snn_lava.scaling import Scaled, scaled
 from snn_lava.structure import Stage, is_flatten, stages
-from snncore.graph import Graph, ops
+from snncore.graph import Graph, Table, ops
+from snncore.graph.report import Cell
+
+
+_COLUMNS = (
+    "layer",
+    "scale",
+    "weights",
+    "clipped",
+    "became 0",
+    "weight error",
+    "threshold",
+    "threshold error",
+    "decay error",
+)
 
 
 @dataclass(frozen=True)
@@ -73,6 +87,33 @@ def _layer(found: Lowered) -> Layer:
     return Dense(
         found.stage.path, numbers.weight, neurons, numbers.recurrent, delay_of(found.stage)
     )
+
+
+def table(graph: Graph) -> Table:
+    """What became of the numbers of each layer.
+
+    Args:
+        graph: after the passes, without errors.
+    """
+    rows: list[tuple[Cell, ...]] = []
+    for stage in stages(graph):
+        found = lowered(stage)
+        numbers = found.numbers
+        real = np.abs(np.concatenate([d.ravel() for d in found.neurons.decay_errors()]))
+        rows.append(
+            (
+                stage.path,
+                numbers.scale,
+                f"{numbers.weight.min()} to {numbers.weight.max()}",
+                numbers.clipped,
+                numbers.zeroed,
+                numbers.weight_error,
+                numbers.threshold,
+                numbers.threshold_error,
+                float(real.max()),
+            )
+        )
+    return Table("Quantisation", _COLUMNS, tuple(rows))
 
 
 def delay_of(stage: Stage) -> Integers | None:

@@ -62,6 +62,13 @@ def _known(stage: Stage) -> bool:
     return cast("ops.Neuron", stage.neuron.op).name in LOIHI2.neurons
 
 
+def _refused(node: Node) -> bool:
+    """Whether other findings name the node, so that what stands around it is no further fault."""
+    if isinstance(node.op, ops.Neuron):
+        return node.op.name not in LOIHI2.neurons
+    return type(node.op).__name__ not in LOIHI2.ops or isinstance(node.op, ops.Add)
+
+
 def _find(number: int, severity: Severity, node: Node, what: str, **more: Any) -> Finding:
     texts = {name: str(value) for name, value in more.items()}
     return Finding(
@@ -82,9 +89,7 @@ def _structure(graph: Graph, layers: list[Stage]) -> Iterator[Finding]:
     yield from _branches(graph, fed, back)
     for node in graph:
         if isinstance(node.op, (ops.Linear, ops.Conv)) and node.name not in fed:
-            users = graph.users[node.name]
-            unknown = len(users) == 1 and isinstance(users[0].op, ops.Neuron)
-            if not unknown:
+            if not all(map(_refused, graph.users[node.name])):
                 yield _find(
                     READOUT,
                     "error",
@@ -134,7 +139,7 @@ def _structure(graph: Graph, layers: list[Stage]) -> Iterator[Finding]:
                 fix="put it right before or behind the neurons of a linear layer",
             )
     for stage in layers:
-        if stage.synapse is None:
+        if stage.synapse is None and not _refused(graph.sources(stage.neuron.name)[0]):
             yield _find(
                 INPUT_NEURON,
                 "error",
@@ -214,12 +219,12 @@ def _neurons(stage: Stage, graded: bool) -> Iterator[Finding]:
                 why=_NETX,
                 fix="delay another layer",
             )
-    total = delay_of(stage) if len(stage.delays) > 1 else None
-    if total is not None and total.max() > DELAYS.high:
+    total = delay_of(stage)
+    if total is not None and total.max() > DELAYS.high and len(stage.delays) > 1:
         yield _find(
             DELAY_PLACE,
             "error",
-            stage.delays[-1],
+            node,
             "the delays of its layer add up to too many steps",
             value=int(total.max()),
             allowed=DELAYS,

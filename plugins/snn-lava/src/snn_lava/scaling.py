@@ -136,7 +136,7 @@ def _at(
     error = np.abs(codes / (scale * WEIGHT_UNIT) - every).max(initial=0.0)
     threshold = _threshold(scale, neurons)
     return Scaled(
-        scale=scale,
+        scale=float(scale),
         weight=_codes(weight, scale).astype(np.int16),
         recurrent=None if recurrent is None else _codes(recurrent, scale).astype(np.int16),
         bias=None if bias is None else np.rint(bias * scale * WEIGHT_UNIT).astype(np.int64),
@@ -144,5 +144,5 @@ def _at(
         clipped=float(over.mean()) if every.size else 0.0,
         zeroed=float((codes[used] == 0).mean()) if used.any() else 0.0,
         weight_error=float(error / largest) if largest else 0.0,
-        threshold_error=_threshold_error(threshold, scale, neurons),
+        threshold_error=float(_threshold_error(threshold, scale, neurons)),
     )
