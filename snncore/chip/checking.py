@@ -146,7 +146,9 @@ def _op(node: Node, chip: Capabilities) -> Iterator[Finding]:
             node,
             f"{chip.name} has nothing for it",
             allowed=", ".join(chip.ops),
-            fix=chip.refused.get(node.op.kind, ""),
+            fix=chip.refused.get(
+                type(node.op).__name__, "say it with these, or run it on the host"
+            ),
         )
         return
     fields: Mapping[str, Any] = vars(node.op)
@@ -172,7 +174,7 @@ def _neuron(node: Node, op: Neuron, chip: Capabilities) -> Iterator[Finding]:
             node,
             f"{chip.name} has no such neuron",
             allowed=", ".join(chip.neurons),
-            fix=chip.refused.get(op.name, ""),
+            fix=chip.refused.get(op.name, "train with one of these"),
         )
         return
     yield from _parameters(node, chip, rule, op.parameters, NEURON_PARAMETER)
@@ -187,7 +189,7 @@ def _neuron(node: Node, op: Neuron, chip: Capabilities) -> Iterator[Finding]:
                 value=f"one per {_granularity(value)}",
                 allowed=f"one per {rule.granularity}",
                 why=rule.why,
-                fix=rule.fixes.get(name, rule.fix),
+                fix=rule.fixes.get(name, rule.fix) or f"give one number per {rule.granularity}",
             )
 
 
@@ -217,7 +219,13 @@ def _numbers(node: Node, chip: Capabilities) -> Iterator[Finding]:
         if value.is_floating_point() and not value.isfinite().all():
             bad = int((~value.isfinite()).sum())
             yield _finding(
-                chip, NOT_FINITE, "error", node, f"{name} has values that are not finite", value=bad
+                chip,
+                NOT_FINITE,
+                "error",
+                node,
+                f"{name} has values that are not finite",
+                value=bad,
+                fix="look where training went wrong: the learning rate, a division by zero",
             )
     weight = getattr(node.op, "weight", None)
     if not isinstance(weight, Tensor):

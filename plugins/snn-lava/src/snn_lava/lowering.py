@@ -16,7 +16,6 @@ from snn_lava.structure import Stage, is_flatten, stages
 from snncore.graph import Graph, Table, ops
 from snncore.graph.report import Cell
 
-
 _COLUMNS = (
     "layer",
     "scale",

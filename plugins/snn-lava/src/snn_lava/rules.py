@@ -66,6 +66,8 @@ def _refused(node: Node) -> bool:
     """Whether other findings name the node, so that what stands around it is no further fault."""
     if isinstance(node.op, ops.Neuron):
         return node.op.name not in LOIHI2.neurons
+    if isinstance(node.op, (ops.Input, ops.Output)):
+        return False
     return type(node.op).__name__ not in LOIHI2.ops or isinstance(node.op, ops.Add)
 
 
@@ -88,16 +90,16 @@ def _structure(graph: Graph, layers: list[Stage]) -> Iterator[Finding]:
     back = {graph.sources(s.feedback.name)[0].name for s in layers if s.feedback}
     yield from _branches(graph, fed, back)
     for node in graph:
-        if isinstance(node.op, (ops.Linear, ops.Conv)) and node.name not in fed:
-            if not all(map(_refused, graph.users[node.name])):
-                yield _find(
-                    READOUT,
-                    "error",
-                    node,
-                    "no neurons follow it",
-                    why=f"{_NETX} makes up default neurons for a layer without",
-                    fix="put neurons behind it; read their spikes or, for a readout, their count",
-                )
+        alone = isinstance(node.op, (ops.Linear, ops.Conv)) and node.name not in fed
+        if alone and not all(map(_refused, graph.users[node.name])):
+            yield _find(
+                READOUT,
+                "error",
+                node,
+                "no neurons follow it",
+                why=f"{_NETX} makes up default neurons for a layer without",
+                fix="put neurons behind it; read their spikes or, for a readout, their count",
+            )
         if isinstance(node.op, ops.Conv) and len(node.op.stride) != 2:
             yield _find(
                 AXES,
@@ -161,7 +163,8 @@ def _branches(graph: Graph, fed: set[str], back: set[str]) -> Iterator[Finding]:
         loop = sums and any(
             s.name in fed and _of(graph, s) in back for s in graph.sources(node.name)
         )
-        if (sums and not loop) or (len(node.inputs) > 1 and not sums):
+        joins = len(node.inputs) > 1 and not sums and not _refused(node)
+        if (sums and not loop) or joins:
             text = "it joins branches"
             yield _find(CHAIN, "error", node, text, why=f"{_NETX} runs chains only", fix=chain)
         if len(forward_users(graph, node)) > 1:
