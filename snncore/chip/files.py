@@ -39,7 +39,9 @@ def written_aside(path: Path) -> Iterator[Path]:
 
 
 def digest(content: Mapping[str, Any]) -> str:
-    """SHA-256 of named arrays, numbers and texts, whatever their order and memory layout.
+    """SHA-256 of named arrays, numbers, texts and tuples, whatever their order and memory layout.
+
+    A number is the same as Python's, as NumPy's, and as an array without axes.
 
     Example:
         >>> one = digest({"a": np.arange(3), "b": "text"})
@@ -56,6 +58,11 @@ def digest(content: Mapping[str, Any]) -> str:
 
 
 def _bytes(value: Any) -> tuple[bytes, ...]:
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        value = value.item()
+    if isinstance(value, (tuple, list)):
+        parts = (part for item in value for part in (*_bytes(item), b"\2"))
+        return (f"{type(value).__name__}:{len(value)}:".encode(), *parts)
     if isinstance(value, np.ndarray):
         array: NDArray[Any] = np.ascontiguousarray(value)
         array = array.astype(array.dtype.newbyteorder("<"), copy=False)

@@ -234,3 +234,10 @@ def test_a_digest_is_of_the_content_alone():
         {"c": one["a"], "b": 1},
     ]
     assert len({digest(one), *map(digest, others)}) == 6
+
+
+def test_a_number_has_one_digest_whatever_holds_it():
+    same = [5, np.int64(5), np.array(5), np.array(5, np.int16)]
+    assert len({digest({"a": value, "b": (value, 2)}) for value in same}) == 1
+    others = [True, 5.0, np.array([5]), (5,), [5], ("5",), ((5,),), "5"]
+    assert len({digest({"a": value}) for value in (5, *others)}) == 9
