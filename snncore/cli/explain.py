@@ -10,16 +10,14 @@ import typer
 import snncore as snn
 from snncore.cli import network, settings
 from snncore.cli.console import add, print_json, stdout, table
+from snncore.cli.options import Json, Set
 
 
 def explain(
     model: Annotated[str, typer.Argument(metavar="MODEL", help=network.HELP)],
     *,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the model."),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    set_: Set = None,
+    json: Json = False,
 ) -> None:
     """Say, layer by layer, which backend runs and why another does not."""
     report = snn.explain(network.open_network(model, settings.parse(set_ or ())))

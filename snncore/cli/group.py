@@ -28,6 +28,9 @@ _ALL = (
     Command("check", "snncore.cli.check:check", "Run the conformance kits on a plugin.", _CORE),
     Command("explain", "snncore.cli.explain:explain", "Say which backend runs each layer.", _CORE),
     Command("profile", "snncore.cli.profile:profile", "Show what each layer costs.", _CORE),
+    Command("export", "snncore.cli.export:export", "Write a network for a chip.", _CORE),
+    Command("simulate", "snncore.cli.simulate:simulate", "Run a network as a chip does.", _CORE),
+    Command("verify", "snncore.cli.verify:verify", "Compare a chip with its network.", _CORE),
     Command("plot", "snncore.cli.plot:app", "Draw a component as a picture.", _CORE),
     Command("cache", "snncore.cli.cache:app", "Show or clear compiled kernels.", _CORE),
 )

@@ -9,11 +9,15 @@ from typing import Any
 from snncore.cli.failure import WrongUsage
 
 
-def parse(words: Iterable[str]) -> dict[str, Any]:
+def parse(words: Iterable[str], option: str = "--set") -> dict[str, Any]:
     """Nested tables from words such as ``neuron.tau=3``; later words win.
 
     A value is TOML (``3``, ``0.5``, ``true``, ``[1, 2]``, ``"text"``, ``{name = "lif"}``); what is
     no TOML is taken as text, so ``neuron=lif`` needs no quotes.
+
+    Args:
+        words: after the option.
+        option: what an error calls it.
 
     Raises: WrongUsage for a word without ``=`` or with a key that is no dotted name.
 
@@ -26,7 +30,9 @@ def parse(words: Iterable[str]) -> dict[str, Any]:
         key, equals, text = word.partition("=")
         path = key.strip().split(".")
         if not equals or not all(_is_name(part) for part in path):
-            raise WrongUsage(f"--set expects key=value, as in --set neuron.tau=3; got {word!r}")
+            raise WrongUsage(
+                f"{option} expects key=value, as in {option} neuron.tau=3; got {word!r}"
+            )
         nested: Any = _value(text.strip())
         for part in reversed(path):
             nested = {part: nested}

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import importlib.util
+import sys
 import types
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +12,22 @@ from snncore.hookspecs import API, hookimpl
 from snncore.registry import Registry, Source, installed, using
 
 Declare = Callable[..., Source]
+
+_spec = importlib.util.spec_from_file_location(
+    "toy_chip", Path(__file__).with_name("chip") / "toy.py"
+)
+assert _spec is not None
+assert _spec.loader is not None
+_toy = importlib.util.module_from_spec(_spec)
+# Dataclasses look their module up.
+sys.modules[_spec.name] = _toy
+_spec.loader.exec_module(_toy)
+
+
+@pytest.fixture
+def toy() -> types.ModuleType:
+    """The module with the example chip."""
+    return _toy
 
 
 @pytest.fixture

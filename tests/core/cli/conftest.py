@@ -4,8 +4,10 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+from torch import nn
 from typer.testing import CliRunner, Result
 
+import snncore
 from snncore.cli.group import app
 from snncore.hookspecs import API, hookimpl
 from snncore.registry import Registry, Source, installed, using
@@ -96,5 +98,40 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
         vars(made).update(names)
         monkeypatch.setitem(__import__("sys").modules, name, made)
         return name
+
+    return make
+
+
+class Summing(snncore.Neuron):
+    """What the toy chip runs."""
+
+    def charge(self, x, v):
+        return v + x
+
+
+def chain(hidden: int = 6, *, v_reset: float | None = 0.0, named: bool = True) -> nn.Module:
+    """Two layers of neurons; with a soft reset the toy chip refuses them."""
+    net = nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(8, hidden, bias=False),
+        Summing(v_reset=v_reset),
+        nn.Linear(hidden, 3, bias=False),
+        Summing(v_reset=v_reset),
+    )
+    if named:
+        net.in_shape = [2, 4]
+    return net
+
+
+@pytest.fixture
+def deployed(make_plugin, install, module, toy, monkeypatch, tmp_path) -> Callable[..., None]:
+    """Installs model ``chain``, chip ``toy`` and what else is given, in an empty folder."""
+
+    def make(**chips: type) -> None:
+        monkeypatch.chdir(tmp_path)
+        module("deployed", chain=chain, Toy=toy.Toy, **chips)
+        rows = [("chip", name, f"deployed:{name}") for name in chips]
+        rows += [("chip", "toy", "deployed:Toy"), ("model", "chain", "deployed:chain")]
+        install(make_plugin("snn-toy", components=rows))
 
     return make
