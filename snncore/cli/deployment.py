@@ -68,7 +68,7 @@ def open_graph(source: Source, shape: str | None, x: Any = None) -> tuple[Graph,
         x: input ``[T, N, *]`` that tells the shape where neither word nor network does.
     """
     net = weights.open_trained(source.reference, source.settings, untrained=source.untrained)
-    if source.reference.startswith("model:"):
+    if source.reference.startswith("model:") and not source.untrained:
         stderr().print(f"{source.reference} has fresh weights; a run has trained ones")
     sizes = samples.item_shape(shape, _known(net, "in_shape", x), "this network")
     example = monitor.random_input(sizes, steps=None, batch=1, rate=0.0)

@@ -49,6 +49,14 @@ class Row:
     delay: int
 
 
+@dataclass(frozen=True)
+class Classes:
+    """How many samples each output neuron fires most for, and how many make none of them fire."""
+
+    samples: Sequence[int]
+    silent: int
+
+
 def simulate(
     model: Annotated[str, typer.Argument(metavar="MODEL|FILE", help=deployment.HELP)],
     *,
@@ -88,7 +96,7 @@ def simulate(
     if out is not None:
         _keep(ran, out)
     rows = list(_rows(ran, len(deployed.x)))
-    classes = _predicted(ran)
+    classes = _classes(ran)
     if json:
         print_json(
             {
@@ -97,7 +105,7 @@ def simulate(
                 "latency": ran.latency,
                 "rows": [asdict(row) for row in rows],
                 "counters": dict(ran.counters),
-                "predicted": classes,
+                "predicted": None if classes is None else asdict(classes),
             }
         )
         return
@@ -122,15 +130,17 @@ def _rows(ran: Trace, steps: int) -> Iterator[Row]:
         yield Row(path, answer[0, 0].numel(), spikes, spikes / answer.numel(), delay)
 
 
-def _predicted(ran: Trace) -> list[int] | None:
-    """Samples for which each output neuron fires most; None where the output is no vector."""
-    if ran.output.dim() != 3:
+def _classes(ran: Trace) -> Classes | None:
+    """None where the output of a sample is no vector."""
+    answers = ran.output[ran.latency :]
+    if answers.dim() != 3:
         return None
-    winners = ran.output.sum(0).argmax(1)
-    return winners.bincount(minlength=ran.output.shape[2]).tolist()
+    loud = answers.any(2).any(0)
+    winners = answers.sum(0)[loud].argmax(1)
+    return Classes(winners.bincount(minlength=answers.shape[2]).tolist(), int((~loud).sum()))
 
 
-def _print(ran: Trace, rows: Sequence[Row], classes: Sequence[int] | None) -> None:
+def _print(ran: Trace, rows: Sequence[Row], classes: Classes | None) -> None:
     console = stdout()
     shown = table("layer", "neurons", "spikes", "rate", "delay")
     for row in rows:
@@ -140,8 +150,10 @@ def _print(ran: Trace, rows: Sequence[Row], classes: Sequence[int] | None) -> No
     for name, count in ran.counters.items():
         console.print(f"{name} {count:,}", markup=False)
     if classes is not None:
-        most = ", ".join(f"{i}: {count}" for i, count in enumerate(classes) if count)
-        console.print(f"samples by the output that fires most: {most}")
+        counts = [f"class {i}: {count}" for i, count in enumerate(classes.samples) if count]
+        if classes.silent:
+            counts.append(f"none, as no output fires: {classes.silent}")
+        console.print(f"samples by predicted class: {', '.join(counts)}")
 
 
 def _keep(ran: Trace, place: Path) -> None:

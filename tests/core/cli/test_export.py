@@ -27,7 +27,8 @@ def test_a_network_is_written_and_told_of(snn, toy) -> None:
     assert result.stdout.endswith(f"\nwrote chain.toy, {size:,} bytes, sha256 {sha256}\n")
     assert result.stderr == "model:chain has fresh weights; a run has trained ones\n"
     before = path.read_bytes()
-    snn("export", "model:snn-toy/chain", "--chip", "snn-toy/toy", "--out", "new/b.net")
+    words = ("--chip", "snn-toy/toy", "--out", "new/b.net", "--untrained")
+    assert snn("export", "model:snn-toy/chain", *words).stderr == ""
     # The same fresh weights again.
     assert Path("new/b.net").read_bytes() == before
     assert list(Path().glob(".*")) == []

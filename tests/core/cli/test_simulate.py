@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from snncore import monitor
-from snncore.chip import run_source
+from snncore.chip import examine, run_source
 from snncore.cli.weights import open_trained
 from snncore.graph import trace
 
@@ -55,11 +56,23 @@ def source():
     return run
 
 
+def toy_output(toy, steps, batch, rate, seed):
+    chip = toy.Toy()
+    graph = trace(open_trained("model:chain", {}), torch.zeros(1, 2, 4))
+    x = monitor.random_input([2, 4], steps=steps, batch=batch, rate=rate, seed=seed)
+    return chip.simulate(examine(chip, graph)[1], x).output
+
+
 def heavy(x) -> list[int]:
-    return x.sum(0).argmax(1).bincount(minlength=x.shape[2]).tolist()
+    """Samples by the neuron that fires most, sample by sample."""
+    counts = [0] * x.shape[2]
+    for sample in x.sum(0).tolist():
+        if max(sample):
+            counts[sample.index(max(sample))] += 1
+    return counts
 
 
-def test_rows_are_what_the_layers_did(snn, source) -> None:
+def test_rows_are_what_the_layers_did(snn, source, toy) -> None:
     words = ("--steps", "9", "--batch", "5", "--rate", "0.6", "--seed", "7")
     data = json.loads(snn(*SIMULATE, *words, "--json").stdout)
     ran = source(monitor.random_input([2, 4], steps=9, batch=5, rate=0.6, seed=7))
@@ -72,7 +85,9 @@ def test_rows_are_what_the_layers_did(snn, source) -> None:
     assert first["spikes"] == round(first["rate"] * 9 * 5 * 6)
     assert first["spikes"] > 0
     assert data["counters"] == {}
-    assert sum(data["predicted"]) == 5
+    output = toy_output(toy, 9, 5, 0.6, 7)
+    assert data["predicted"]["samples"] == heavy(output)
+    assert data["predicted"]["silent"] == 5 - sum(heavy(output))
 
 
 def test_a_late_chip_is_counted_by_its_answers(snn) -> None:
@@ -96,7 +111,27 @@ def test_text(snn) -> None:
     assert [line[0] for line in lines[1:4]] == ["2", "4", "output"]
     assert lines[1][3].endswith("%")
     assert "\nlatency 2\nwraps 1,234\nsaturations 0\n" in result.stdout
-    assert "samples by the output that fires most: " in result.stdout
+    assert "samples by predicted class: class " in result.stdout
+
+
+def test_silence_predicts_nothing(snn) -> None:
+    words = ("simulate", "model:chain", "--chip", "toy", "--rate", "0", "--batch", "3")
+    assert snn(*words).stdout.endswith("samples by predicted class: none, as no output fires: 3\n")
+    predicted = json.loads(snn(*words, "--json").stdout)["predicted"]
+    assert predicted == {"samples": [0, 0, 0], "silent": 3}
+
+
+def test_an_image_predicts_nothing(snn, toy) -> None:
+    class Picture(toy.Toy):
+        """Its output is no vector."""
+
+        def simulate(self, *given):
+            ran = super().simulate(*given)
+            return replace(ran, output=ran.output[..., None])
+
+    sys.modules["deployed"].Toy = Picture
+    assert json.loads(snn(*SIMULATE, "--json").stdout)["predicted"] is None
+    assert "predicted" not in snn(*SIMULATE).stdout
 
 
 def test_results_are_kept(snn, toy) -> None:
