@@ -107,7 +107,7 @@ class Chip(ABC, Generic[P]):
         """
 
     def layers(self, program: P) -> Sequence[str]:
-        """Paths of the layers that :meth:`simulate` can record, in order."""
+        """Paths, in the user's network, of the layers that :meth:`simulate` can record."""
         return ()
 
     def quantisation(self, graph: Graph, program: P) -> Table | None:

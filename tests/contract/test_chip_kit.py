@@ -182,6 +182,51 @@ def test_a_run_that_ends_before_its_last_answer_is_caught(module, spoil, text):
 
 
 @pytest.mark.parametrize(
+    ("layers", "text"),
+    [
+        ((), r"layers\(\) names none that can be recorded"),
+        (("1", "7"), r"layers\(\) names \['1', '7'\], recorded are \['1'\]"),
+    ],
+    ids=["none", "unknown"],
+)
+def test_layers_that_cannot_be_recorded_are_caught(module, layers, text):
+    kit = broken(module, layers=lambda self, program: layers)
+    with pytest.raises(AssertionError, match=text):
+        kit.test_simulation_depends_on_the_sample_alone()
+
+
+def test_layers_of_another_network_are_caught(module):
+    cls = exchange(module)
+
+    def rename(ran):
+        return replace(ran, spikes={f"x{path}": value for path, value in ran.spikes.items()})
+
+    kit = broken(
+        module,
+        layers=lambda self, program: ("x1",),
+        simulate=lambda self, program, x, record=(): rename(
+            cls.simulate(self, program, x, [path[1:] for path in record])
+        ),
+    )
+    with pytest.raises(
+        AssertionError, match=r"layers\(\) names \['x1'\], neurons of the network are \['1'\]"
+    ):
+        kit.test_simulation_depends_on_the_sample_alone()
+
+
+def test_a_toolchain_of_one_interpreter_alone_is_caught(module, tmp_path):
+    class Vendor:
+        name = "vendor"
+
+    def toolchain(self, interpreter=None):
+        return Vendor() if interpreter is None else None
+
+    kit = broken(module, toolchain=toolchain)
+    with pytest.raises(AssertionError, match="has another toolchain in another interpreter"):
+        kit.test_a_missing_toolchain_says_what_is_missing(tmp_path)
+
+
+@pytest.mark.parametrize(
     ("table", "text"),
     [
         (lambda: Table("Numbers", ("layer",), ()), "dense_if: table 'Numbers' is empty"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -126,10 +127,17 @@ class ChipConformance(Conformance):
                 f"{where}: x is [T, N, *] = {list(x.shape)}, the output {list(whole.output.shape)} "
                 f"at latency {whole.latency}; it must be [T + latency, N, *]"
             )
-            named = tuple(chip.layers(program)) or tuple(_neurons(canonical))
+            named = tuple(chip.layers(program))
+            assert named, f"{where}: layers() names none that can be recorded"
             recorded = chip.simulate(program, x, named)
             assert torch.equal(recorded.output, whole.output), f"{where}: recording changes it"
-            assert recorded.spikes, f"{where}: nothing is recorded"
+            assert set(recorded.spikes) == set(named), (
+                f"{where}: layers() names {list(named)}, recorded are {list(recorded.spikes)}"
+            )
+            neurons = _neurons(canonical)
+            assert set(named) <= set(neurons), (
+                f"{where}: layers() names {list(named)}, neurons of the network are {neurons}"
+            )
             for path, kept in _kept(recorded):
                 assert kept.shape[:2] == expected, (
                     f"{where}: {path} is recorded as {list(kept.shape)}; it must be "
@@ -216,6 +224,10 @@ class ChipConformance(Conformance):
 
     def test_a_missing_toolchain_says_what_is_missing(self, tmp_path: Path) -> None:
         toolchain = self.chip().toolchain()
+        elsewhere = self.chip().toolchain(Path(sys.executable))
+        assert getattr(elsewhere, "name", None) == getattr(toolchain, "name", None), (
+            f"{self.label} has another toolchain in another interpreter"
+        )
         if toolchain is None:
             pytest.skip(f"{self.label} has no toolchain")
         reason = toolchain.available()
