@@ -144,12 +144,14 @@ def examine(chip: Chip[P], graph: Graph) -> tuple[Report, P | None]:
         chip: a built component of kind ``chip``.
         graph: of the network, as traced.
 
-    Returns: a report with resources, and what became of the numbers where there is a program.
+    Returns: a report with what the passes did, resources, and what became of the numbers where
+        there is a program.
     """
     record = chip.capabilities()
-    prepared, _ = prepare(chip, graph)
+    prepared, notes = prepare(chip, graph)
     findings = (*check(prepared, record), *chip.own_findings(prepared))
-    report = Report(f"network for {record.name}", findings, (resources(prepared),))
+    tables = (*_notes(notes), resources(prepared))
+    report = Report(f"network for {record.name}", findings, tables)
     if not report.ok:
         return report, None
     program = chip.lower(prepared)
@@ -157,6 +159,11 @@ def examine(chip: Chip[P], graph: Graph) -> tuple[Report, P | None]:
     if numbers is not None:
         report = replace(report, tables=(*report.tables, numbers))
     return report, program
+
+
+def _notes(notes: Sequence[Note]) -> tuple[Table, ...]:
+    rows = tuple((note.name, note.path, note.text) for note in notes)
+    return (Table("Passes", ("pass", "layer", "what it did"), rows),) if rows else ()
 
 
 def validate(chip: Chip[Any], graph: Graph) -> Report:

@@ -80,8 +80,12 @@ def _candidates(weights: Floats, threshold: float) -> Iterator[float]:
     most = THRESHOLDS.high / WEIGHT_UNIT / threshold if threshold > 0 else np.inf
     exponent = int(np.floor(np.log2(min(reach, most))))
     found = [2.0 ** (exponent - i) for i in range(6)]
-    found += [reach * 2.0 ** (-i / _PER_OCTAVE) for i in range(-_PER_OCTAVE, 4 * _PER_OCTAVE)]
-    within = [s for s in found if s <= most]
+    for i in range(-_PER_OCTAVE, 4 * _PER_OCTAVE):
+        scale = reach * 2.0 ** (-i / _PER_OCTAVE)
+        # The nearest at which the threshold is whole.
+        units = threshold * WEIGHT_UNIT
+        found.append(max(1, round(scale * units)) / units if threshold > 0 else scale)
+    within = [s for s in dict.fromkeys(found) if s <= most]
     yield from within or [most]
 
 
