@@ -185,7 +185,8 @@ class EventDataset(Dataset):
         """The ``x`` that events make, on the sensor that ``augment`` leaves."""
         if self.integrate is not None:
             return torch.from_numpy(self.integrate(events, self.size))
-        return torch.from_numpy(self._frames(events, self.size)[:, : self.polarities])
+        made = torch.from_numpy(self._frames(events, self.size))
+        return made if made.shape[1] == self.polarities else made[:, : self.polarities]
 
     def open(self, file: str, *, suffix: str = "") -> Members:
         """An archive of the manifest, or the folder that it was unpacked into.

@@ -45,7 +45,7 @@ class Grid(NamedTuple):
 
 def count(
     source: Source,
-    offsets: NDArray[np.int64],
+    offsets: Sequence[int],
     rule: Rule,
     plans: Sequence[Plan],
     grid: Grid,
@@ -57,7 +57,7 @@ def count(
 
     Args:
         source: their events, one recording behind the other.
-        offsets: [B + 1] where each begins; the last is the number of events.
+        offsets: B + 1 places where each begins; the last is the number of events.
         rule, plans: how each is cut.
         grid: the pixels of a frame.
         dtype: of the counts.
@@ -76,10 +76,13 @@ def count(
         counts[...] = 0
         _add(source, offsets, rule, plans, grid, counts, most)
         return counts
+    # One array of all: each costs a call of a compiled loop a share of its time.
+    table = [*offsets]
+    for plan in plans:
+        table += plan
     sound = compiled.count(
         source,
-        offsets,
-        np.array([number for plan in plans for number in plan], np.int64),
+        np.array(table, np.int64),
         rule.timed,
         grid.size,
         grid.shift or None,
@@ -104,7 +107,7 @@ def _room(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 def _add(
     source: Source,
-    offsets: NDArray[np.int64],
+    offsets: Sequence[int],
     rule: Rule,
     plans: Sequence[Plan],
     grid: Grid,
@@ -131,7 +134,7 @@ def _add(
                 )
 
 
-def _pixels(source: Source, offsets: NDArray[np.int64], grid: Grid) -> NDArray[np.int64]:
+def _pixels(source: Source, offsets: Sequence[int], grid: Grid) -> NDArray[np.int64]:
     """Where in a frame each event belongs, in blocks whose temporaries stay in the caches."""
     planes, height, width = grid.shape
     pixel = np.empty(length(source), np.int64)
@@ -162,12 +165,12 @@ def _on_sensor(events: tuple[NDArray[np.int64], ...], size: Size) -> bool:
     )
 
 
-def check(events: tuple[NDArray[np.int64], ...], offsets: NDArray[np.int64], size: Size) -> None:
+def check(events: tuple[NDArray[np.int64], ...], offsets: Sequence[int], size: Size) -> None:
     """Looks at every event.
 
     Args:
         events: times, columns, rows, polarities.
-        offsets: [B + 1] where recordings begin.
+        offsets: B + 1 places where recordings begin.
         size: (width, height) of the sensor.
 
     Raises: FormatError for times that descend within a recording, and events off the sensor.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -91,7 +92,7 @@ class Frames(Rule):
         source = source_of(events)
         number = length(source)
         plans = (self.plan_of(source, 0, number),)
-        return self._counted(source, np.array((0, number)), plans, size)[:, 0]
+        return self._counted(source, (0, number), plans, size)[:, 0]
 
     def batch(self, events: NDArray[Any], offsets: NDArray[Any], size: Size) -> NDArray[Any]:
         """Frames of several recordings at once.
@@ -114,7 +115,7 @@ class Frames(Rule):
         """
         source = source_of(events)
         places = check_offsets(offsets, length(source))
-        return self._counted(source, places, self.plans(source, places), size)
+        return self._counted(source, places.tolist(), self.plans(source, places), size)
 
     def lengths(self, events: NDArray[Any], offsets: NDArray[Any]) -> NDArray[np.int64]:
         """How many frames each recording of a batch has: int64 ``[B]``.
@@ -133,16 +134,21 @@ class Frames(Rule):
         return np.array([plan.number for plan in plans], np.int64)
 
     def _counted(
-        self, source: Source, offsets: NDArray[np.int64], plans: Sequence[Plan], size: Size
+        self, source: Source, offsets: Sequence[int], plans: Sequence[Plan], size: Size
     ) -> NDArray[Any]:
-        grid, dtype = self.grid(size), np.dtype(self.dtype)
-        return count(source, offsets, self, plans, grid, dtype=dtype, most=self.most)
+        return count(
+            source, offsets, self, plans, self.grid(size), dtype=self._stored, most=self.most
+        )
+
+    @cached_property
+    def _stored(self) -> np.dtype[Any]:
+        return np.dtype(self.dtype)
 
     def grid(self, size: Size) -> Grid:
         """The pixels of a frame of a sensor of ``size``."""
         return Grid(size, self.shift, POLARITIES if self.polarity == "both" else 1)
 
-    @property
+    @cached_property
     def most(self) -> int:
         """The value at which counts stop."""
         return 1 if self.binary else _MOST[self.dtype]

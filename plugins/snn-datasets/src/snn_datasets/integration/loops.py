@@ -118,8 +118,7 @@ def _sound(source: Source, previous: int, start: int, stop: int, size: tuple[int
 @njit(nogil=True, cache=True)
 def count(
     source: Source,
-    offsets: NDArray[np.int64],
-    plans: NDArray[np.int64],
+    table: NDArray[np.int64],
     timed: bool,
     size: tuple[int, int],
     shift: int | None,
@@ -132,8 +131,8 @@ def count(
     hold.
 
     Args:
-        offsets: [B + 1] recording b is the events offsets[b] .. offsets[b + 1] - 1.
-        plans: [4 B] their slices.
+        table: [B + 1 + 4 B] where recordings begin, recording b being the events
+            table[b] .. table[b + 1] - 1, and their slices.
         timed: whether these are measured in time.
         size: (width, height) of the sensor.
         shift: of the coordinates to the right, if there is one.
@@ -149,9 +148,9 @@ def count(
     step = rows * columns if planes > 1 else 0
     flat = counts.reshape(counts.size)
     for b in range(B):
-        begin, end = offsets[b], offsets[b + 1]
-        stride, width = plans[4 * b], plans[4 * b + 1]
-        number, closed = plans[4 * b + 2], plans[4 * b + 3]
+        begin, end = table[b], table[b + 1]
+        plan = B + 1 + 4 * b
+        stride, width, number, closed = table[plan : plan + 4]
         for j in range(0 if begin == end else number, T):
             base = (j * B + b) * frame
             flat[base : base + frame] = 0

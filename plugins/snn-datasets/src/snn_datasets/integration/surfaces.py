@@ -71,7 +71,7 @@ class TimeSurface(Rule):
         """
         source = source_of(events)
         t, x, y, p = found = columns(source)
-        check(found, np.array((0, t.size)), size)
+        check(found, (0, t.size), size)
         plan = self.plan_of(source, 0, t.size)
         _, stops = self.ranges(plan, t)
         width, height = size

@@ -68,7 +68,7 @@ def frames_on_device(
     falls = (t[1:] < t[:-1]) & (recording[1:] == recording[:-1])
     if number and bool(((x >= width) | (y >= height)).any() | falls.any()):
         # the texts are those of the other way
-        check(columns(_numpy(words)), places, size)
+        check(columns(_numpy(words)), places.tolist(), size)
     ends = torch.from_numpy(places).to(device)
     # only the first and the last event of each recording go to the host
     edges = torch.stack([ends[:-1], ends[1:] - 1]).clamp(0, max(number - 1, 0))

@@ -81,7 +81,7 @@ class VoxelGrid:
         # what goes to the later bin is summed by itself: numpy cannot do it in another order
         after = np.zeros_like(near)
         if not compiled.spread(source, number, reach, size, near, after):
-            check(columns(source), np.array((0, number)), size)
+            check(columns(source), (0, number), size)
         near[1:] += after[:-1]
         return near.astype(np.float32)
 
@@ -90,7 +90,7 @@ def _spread(
     events: tuple[NDArray[np.int64], ...], reach: int, size: Size, shape: tuple[int, ...]
 ) -> NDArray[np.float64]:
     """The grid of events that span ``reach`` microseconds."""
-    check(events, np.array((0, events[0].size)), size)
+    check(events, (0, events[0].size), size)
     t, x, y, p = events
     bins, planes, height, width = shape
     cells = int(np.prod(shape))
