@@ -242,7 +242,7 @@ def test_a_toolchain_of_one_interpreter_alone_is_caught(module, tmp_path):
     ids=["empty", "other", "nested"],
 )
 def test_tables_of_no_use_are_caught(module, table, text):
-    kit = broken(module, quantisation=lambda self, program: table())
+    kit = broken(module, quantisation=lambda self, graph, program: table())
     with pytest.raises(AssertionError, match=text):
         kit.test_reports_say_what_became_of_the_numbers()
 
