@@ -87,6 +87,8 @@ class ParityReport:
             f"most {self.largest:g}; same winner in {self.agreement:.1%} of the samples, mean "
             f"activity differs by at most {self.rates:.3g}"
         )
+        if self.policy == "behavioural" and not self.ok:
+            found += f" (asked for are {_AGREEMENT:.0%} and {_RATE:g})"
         return f"{found}\nfirst: {self.first}" if self.first else found
 
 

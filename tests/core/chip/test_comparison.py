@@ -37,6 +37,13 @@ def test_behavioural_counts_winners_and_rates():
     report = compare(one, louder, "behavioural")
     assert report.agreement == 1
     assert not report.ok
+    assert (
+        "same winner in 100.0% of the samples, mean activity differs by at most 0.1 (asked for "
+        in (str(report))
+    )
+    assert str(report).splitlines()[0].endswith("(asked for are 97% and 0.05)")
+    assert "asked" not in str(compare(one, one, "behavioural"))
+    assert "asked" not in str(compare(one, louder))
     assert report.rates == pytest.approx(0.1)
 
 
