@@ -14,6 +14,7 @@ from snncore.cli.weights import open_trained
 
 snn_train = pytest.importorskip("snn_train")
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
