@@ -58,7 +58,9 @@ def test_what_fits_runs_alike(toy, tmp_path):
     chip = toy.Toy()
     found = validate(chip, graph)
     assert found.ok, str(found)
-    assert [row[:4] for row in found.tables[0].rows] == [
+    done, used, _ = found.tables
+    assert done.rows == (("drop_dropout", "3", "dropout is silent after training"),)
+    assert [row[:4] for row in used.rows] == [
         ("1", "Linear", 0, 48),
         ("2", "Summing", 6, 0),
         ("4", "Linear", 0, 18),
@@ -88,8 +90,8 @@ def test_a_report_says_what_became_of_the_numbers(toy, tmp_path, monkeypatch):
         toy.Toy, "lower", lambda *given: lowered.append(lower(*given)) or lowered[-1]
     )
     report, program = examine(chip, graph)
-    assert [table.title for table in report.tables] == ["Resources", "Quantisation"]
-    assert report.tables[1].rows == (("2", 127), ("5", 127))
+    assert [table.title for table in report.tables] == ["Passes", "Resources", "Quantisation"]
+    assert report.tables[2].rows == (("2", 127), ("5", 127))
     assert program is lowered[0]
     assert validate(chip, graph) == report
     made = export(chip, graph, tmp_path / "net.toy")
@@ -101,14 +103,14 @@ def test_a_report_says_what_became_of_the_numbers(toy, tmp_path, monkeypatch):
     _, soft = network(v_reset=None)
     report, program = examine(chip, soft)
     assert program is None
-    assert [table.title for table in report.tables] == ["Resources"]
+    assert [table.title for table in report.tables] == ["Passes", "Resources"]
     assert len(lowered) == 4
 
 
 def test_a_chip_need_not_tell_of_its_numbers(toy):
     plain = type("Plain", (toy.Toy,), {"quantisation": Chip.quantisation, "layers": Chip.layers})()
     report, program = examine(plain, network()[1])
-    assert len(report.tables) == 1
+    assert [table.title for table in report.tables] == ["Passes", "Resources"]
     assert plain.layers(program) == ()
     assert plain.toolchain() is None
 
