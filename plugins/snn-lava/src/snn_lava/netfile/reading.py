@@ -230,8 +230,8 @@ def _agree(
         for axis, size in zip(axes, found, strict=True)
     )
     if found != wanted:
-        named = ", ".join(f"{axis}" for axis in axes)
-        raise folder.fault(f"{what} {found}, expected is {wanted} ({named})", name)
+        named = "" if axes == wanted else f" ({', '.join(map(str, axes))})"
+        raise folder.fault(f"{what} {found}, expected is {wanted}{named}", name)
 
 
 def _output(folder: Folder, layer: Layer, given: Shape) -> Shape:

@@ -119,14 +119,14 @@ class Folder:
 
     def folder(self, name: str) -> Folder:
         """A group in it."""
-        found = self._get(name, "a group")
+        found = self._get(name, "is a group")
         if not isinstance(found, h5py.Group):
             raise self.fault("is a dataset, expected is a group", name)
         return Folder(self.source, "/".join(part for part in (self.place, name) if part), found)
 
     def text(self, name: str) -> str:
         """A single text, ``()`` or ``(1,)``, of fixed or free length."""
-        found = self._dataset(name, "a text")
+        found = self._dataset(name, "is a text")
         with self._understood(name):
             kind = h5py.check_string_dtype(found.dtype)
             if kind is None or found.shape not in ((), (1,)):
@@ -153,7 +153,7 @@ class Folder:
 
     def numbers(self, name: str, expected: Numbers) -> NDArray[np.int64]:
         """Whole numbers of a grid, in any numeric type."""
-        found = self._dataset(name, "numbers")
+        found = self._dataset(name, "are whole numbers")
         with self._understood(name):
             self._check_type(name, found, expected)
             self._claim(name, found)
@@ -167,7 +167,7 @@ class Folder:
         with self._understood(name):
             found = self.group.get(name)
         if found is None:
-            raise self.fault(f"is missing, expected is {what}", name)
+            raise self.fault(f"is missing, expected {what}", name)
         return found
 
     def _dataset(self, name: str, what: str) -> Any:
@@ -181,7 +181,7 @@ class Folder:
                 name,
             )
         if not isinstance(found, h5py.Dataset):
-            raise self.fault(f"is a group, expected are {what}", name)
+            raise self.fault(f"is a group, expected {what}", name)
         return found
 
     def _check_type(self, name: str, found: Any, expected: Numbers) -> None:
@@ -220,6 +220,9 @@ class Folder:
         grid, advice = expected.grid, f"; {expected.advice}" if expected.advice else ""
         kept = np.isfinite(values)
         if kept.all():
+            if values.dtype.kind == "f":
+                # Half precision holds no bound of a grid.
+                values = values.astype(np.promote_types(values.dtype, np.float64))
             kept = values == np.trunc(values)
         if not kept.all():
             raise self.fault(
