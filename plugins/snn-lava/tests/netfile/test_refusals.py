@@ -184,6 +184,10 @@ REFUSED = {
         {"2": 3, "2/type": None, "2/shape": None},
         "layer/2: is a dataset, expected is a group",
     ),
+    "a type for a number": (
+        {"1/groups": np.dtype("i8")},
+        "layer/1/groups: is a datatype, expected are whole numbers",
+    ),
     "an axis of nothing": (
         {"3/weight": np.zeros((0, 32))},
         "layer/3/weight: has the shape (0, 32): it holds nothing",
@@ -354,6 +358,10 @@ def pathless(h5):
         (
             link("layer/1/weight", h5py.SoftLink("/layer/1/shape")),
             "layer/1/weight: is a link (SoftLink) to another place, expected is what it names",
+        ),
+        (
+            link("layer/1/type", h5py.ExternalLink("/dev/zero", "/layer/1")),
+            "layer/1/type: is a link (ExternalLink) to another place",
         ),
         (
             link("layer/1", h5py.ExternalLink("other.h5", "/layer/1")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,24 +104,26 @@ class Folder:
         return ChipError(f"{self.source.path}: {place + ': ' if place else ''}{found}")
 
     def names(self) -> list[str]:
-        """Names of all that is in it, as directly as HDF5 has it."""
+        """Names of all that is in it."""
         with self._understood():
-            names = list(self.group)
-            for name in names:
-                link = self.group.get(name, getlink=True)
-                if not isinstance(link, h5py.HardLink):
-                    raise self.fault(
-                        f"is a link ({type(link).__name__}) to another place, expected is what it "
-                        "names; copy that into the file",
-                        name,
-                    )
-        return names
+            return list(self.group)
+
+    def check_names(
+        self, names: Collection[str], known: Collection[str], advice: Mapping[str, str]
+    ) -> None:
+        """Refuses what is not known: it could change what is computed."""
+        for name in names:
+            if name not in known:
+                what = advice.get(name, "take it out if it does not matter")
+                raise self.fault(
+                    f"is not known here, expected is nothing but {', '.join(known)}; {what}", name
+                )
 
     def folder(self, name: str) -> Folder:
         """A group in it."""
         found = self._get(name, "is a group")
         if not isinstance(found, h5py.Group):
-            raise self.fault("is a dataset, expected is a group", name)
+            raise self.fault(f"is a {type(found).__name__.lower()}, expected is a group", name)
         return Folder(self.source, "/".join(part for part in (self.place, name) if part), found)
 
     def text(self, name: str) -> str:
@@ -165,6 +167,13 @@ class Folder:
 
     def _get(self, name: str, what: str) -> Any:
         with self._understood(name):
+            link = self.group.get(name, getlink=True)
+            if link is not None and not isinstance(link, h5py.HardLink):
+                raise self.fault(
+                    f"is a link ({type(link).__name__}) to another place, expected is what it "
+                    "names; copy that into the file",
+                    name,
+                )
             found = self.group.get(name)
         if found is None:
             raise self.fault(f"is missing, expected {what}", name)
@@ -181,7 +190,7 @@ class Folder:
                 name,
             )
         if not isinstance(found, h5py.Dataset):
-            raise self.fault(f"is a group, expected {what}", name)
+            raise self.fault(f"is a {type(found).__name__.lower()}, expected {what}", name)
         return found
 
     def _check_type(self, name: str, found: Any, expected: Numbers) -> None:
@@ -241,12 +250,3 @@ class Folder:
     def _first(values: NDArray[Any], wrong: NDArray[np.bool_]) -> str:
         at = tuple(int(i) for i in np.argwhere(wrong)[0])
         return f"{values[at]} at {list(at)}" if at else f"{values[()]}"
-
-    def check_names(self, names: Collection[str], known: Collection[str], advice: Any) -> None:
-        """Refuses what is not known: it could change what is computed."""
-        for name in names:
-            if name not in known:
-                what = advice.get(name, "take it out if it does not matter")
-                raise self.fault(
-                    f"is not known here, expected is nothing but {', '.join(known)}; {what}", name
-                )
