@@ -1,0 +1,1 @@
+"""Lava, where a user has it: the vendor's own software runs an exported file."""
