@@ -9,6 +9,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from snn_lava import netfile
+from snn_lava.lava.toolchain import LavaToolchain
 from snn_lava.lowering import lower, table
 from snn_lava.passes import fold_decay_input, fold_mean_pool
 from snn_lava.program import ChipName, Flatten, Program
@@ -95,6 +96,10 @@ class _Loihi(Chip[Program]):
     def simulate(self, program: Program, x: Tensor, record: Sequence[str] = ()) -> Trace:
         """Bit for bit as Lava's model of the chip."""
         return simulate(program, x, record)
+
+    def toolchain(self, interpreter: Path | None = None) -> LavaToolchain:
+        """Lava, in an environment of its own."""
+        return LavaToolchain(interpreter, self.chip)
 
 
 class Loihi1(_Loihi):

@@ -7,7 +7,7 @@ import shutil
 import sys
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import h5py
 import numpy as np
@@ -23,10 +23,10 @@ VERSIONS = {"lava-nc": "0.10.0", "lava-dl": "0.6.0"}
 
 VARIABLE = "SNN_LAVA_PYTHON"
 HOW = (
-    "make an environment with `pip install --no-deps --ignore-requires-python "
+    "make an environment of numpy, scipy, h5py, networkx and asteval, add `pip install --no-deps "
+    "--ignore-requires-python "
     + " ".join(f"{name}=={version}" for name, version in VERSIONS.items())
-    + " asteval` beside numpy, scipy, h5py and networkx, and name its interpreter: "
-    f"{VARIABLE}=ENVIRONMENT/bin/python"
+    + f"`, and name its interpreter with --python or {VARIABLE}"
 )
 # Lava keeps input and output of a run whole, in arrays of its own.
 _VALUES_OF_A_RUN = 1 << 22
@@ -47,10 +47,10 @@ class LavaToolchain:
 
     Example:
         >>> LavaToolchain(Path("nowhere/python")).available()
-        'nowhere/python is no program; SNN_LAVA_PYTHON names the interpreter with Lava'
+        'nowhere/python is no program; --python or SNN_LAVA_PYTHON names one with Lava'
     """
 
-    name: ClassVar[str] = "lava"
+    name: str = "lava"
 
     def __init__(
         self, interpreter: Path | None = None, chip: Chip = "loihi2", timeout_s: float = 600.0
@@ -66,16 +66,16 @@ class LavaToolchain:
     @cached_property
     def _missing(self) -> str | None:
         if shutil.which(self.interpreter) is None:
-            return f"{self.interpreter} is no program; {VARIABLE} names the interpreter with Lava"
+            return f"{self.interpreter} is no program; --python or {VARIABLE} names one with Lava"
         try:
             found = versions(self.interpreter, min(self.timeout_s, _IMPORT_S))
         except ChipError as error:
             return str(error)
         for name, version in VERSIONS.items():
             if found[name] is None:
-                return f"{name} is not installed for {self.interpreter}"
+                return f"{name} is not installed for {self.interpreter}; {HOW}"
             if found[name] != version:
-                return f"{name} of {self.interpreter} is {found[name]}, expected is {version}"
+                return f"{name} of {self.interpreter} is {found[name]}, not {version}; {HOW}"
         if found["error"] is not None:
             return f"Lava of {self.interpreter} cannot be imported: {found['error']}"
         return None
@@ -93,9 +93,7 @@ class LavaToolchain:
             but 0 and 1, when Lava refuses the file, and when time is over.
         """
         if (reason := self.available()) is not None:
-            raise ToolchainMissing(
-                f"Lava cannot run: {reason}. The file is ready at {path}. For Lava, {HOW}"
-            )
+            raise ToolchainMissing(f"Lava cannot run: {reason}. The file is ready at {path}")
         if not torch.isin(x, torch.tensor([0, 1], dtype=x.dtype, device=x.device)).all():
             raise ChipError("Lava takes everything but 0 for a spike, so the input must be 0 or 1")
         steps, samples = x.shape[:2]

@@ -1,0 +1,1 @@
+from lava.lib.dl.netx import hdf5, sequential_modules  # noqa: F401

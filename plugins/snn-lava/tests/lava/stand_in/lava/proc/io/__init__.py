@@ -1,0 +1,1 @@
+from lava.proc.io import sink, source  # noqa: F401
