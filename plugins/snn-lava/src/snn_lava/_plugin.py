@@ -6,14 +6,20 @@ from snncore.hookspecs import Register, hookimpl
 
 API = 1
 
+_COMPONENTS = (
+    ("neuron", "loihi_cuba", "cuba:LoihiCUBA", "current-based LIF in Loihi's integer arithmetic"),
+    ("chip", "loihi1", "chip:Loihi1", "Intel's Loihi, through Lava"),
+    ("chip", "loihi2", "chip:Loihi2", "Intel's Loihi 2, through Lava"),
+    ("layer", "loihi_linear", "synapses:LoihiLinear", "linear layer, weights on Loihi's grid"),
+    ("layer", "loihi_conv2d", "synapses:LoihiConv2d", "convolution, weights on Loihi's grid"),
+    ("layer", "block_container", "blocks:BlockContainer", "synapses, neurons, their delay"),
+    ("layer", "loihi_dense", "blocks:LoihiDense", "neurons of Loihi behind a matrix of weights"),
+    ("layer", "loihi_conv", "blocks:LoihiConv", "neurons of Loihi behind a convolution"),
+    ("layer", "loihi_recurrent", "blocks:LoihiRecurrent", "neurons of Loihi that feed back"),
+)
+
 
 @hookimpl
 def snn_components(register: Register) -> None:
-    register(
-        "neuron",
-        "loihi_cuba",
-        "snn_lava.cuba:LoihiCUBA",
-        summary="current-based LIF in Loihi's integer arithmetic",
-    )
-    register("chip", "loihi1", "snn_lava.chip:Loihi1", summary="Intel's Loihi, through Lava")
-    register("chip", "loihi2", "snn_lava.chip:Loihi2", summary="Intel's Loihi 2, through Lava")
+    for kind, name, target, summary in _COMPONENTS:
+        register(kind, name, f"snn_lava.{target}", summary=summary)

@@ -1,0 +1,150 @@
+"""Synapses with weights on Loihi's grid, for training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, TypeAlias
+
+import torch.nn.functional as F
+from annotated_types import Ge, Gt, Len
+from torch import Tensor, nn
+
+from snn_lava.grid import on_grid
+from snncore.layers.time_aware import TimeAware
+
+Count: TypeAlias = Annotated[int, Gt(0)]
+Pair: TypeAlias = Count | Annotated[Sequence[Count], Len(2, 2)]
+"""Height and width, or one number for both."""
+Padding: TypeAlias = Annotated[int, Ge(0)] | Annotated[Sequence[Annotated[int, Ge(0)]], Len(2, 2)]
+
+GAIN = 2.5
+"""Spread of the initial weights: layers of Loihi's neurons then neither fall silent nor saturate,
+and nine of ten weights are not rounded to zero up to a fan-in of a few hundred."""
+
+
+def draw(weight: Tensor, gain: float) -> None:
+    """Fills weights ``[out, in, *]`` from N(0, gain^2 / fan_in)."""
+    nn.init.normal_(weight, std=gain / math.sqrt(weight[0].numel()))
+
+
+class _Linear(nn.Linear):
+    """A class of its own, as traces take modules of torch's for what their weight says."""
+
+    def __init__(self, in_features: int, out_features: int, gain: float) -> None:
+        self.gain = gain
+        super().__init__(in_features, out_features, bias=False)
+
+    def reset_parameters(self) -> None:
+        draw(self.weight, self.gain)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.linear(input, self.on_chip())
+
+    def on_chip(self) -> Tensor:
+        """q(W), with the gradient of W."""
+        return on_grid(self.weight)
+
+
+class _Conv2d(nn.Conv2d):
+    def __init__(self, sizes: Mapping[str, Any], gain: float) -> None:
+        self.gain = gain
+        super().__init__(**sizes, bias=False)
+
+    def reset_parameters(self) -> None:
+        draw(self.weight, self.gain)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self._conv_forward(input, self.on_chip(), None)
+
+    def on_chip(self) -> Tensor:
+        """q(W), with the gradient of W."""
+        return on_grid(self.weight)
+
+
+class LoihiLinear(TimeAware, _Linear):
+    """Linear layer with weights on Loihi's grid.
+
+    Y = q(W) X,  q(w) = clamp(round(32 w) / 32, -4, 254 / 64)
+
+    What is trained is W; backward, rounding is ignored. The chip has no bias.
+
+    Args:
+        in_features, out_features: sizes of the last axis.
+        gain: initial weights are drawn from N(0, gain^2 / in_features).
+    Shape: ``[N, in_features] -> [N, out_features]`` in mode "s", with T before N in mode "m";
+        parameter ``weight`` [out_features, in_features], float.
+    Example:
+        >>> layer = LoihiLinear(1, 2)
+        >>> _ = nn.init.constant_(layer.weight, 0.3)
+        >>> layer(torch.ones(1, 1)).tolist()
+        [[0.3125, 0.3125]]
+
+    Source: lava-dl 0.6, slayer/neuron/base.py (quantize_8bit) and slayer/synapse.
+    """
+
+    conformance: ClassVar[Mapping[str, Any]] = {
+        "variants": ({"in_features": 6, "out_features": 5},),
+        "shape": (6,),
+    }
+
+    def __init__(
+        self, in_features: Count, out_features: Count, *, gain: Annotated[float, Gt(0)] = GAIN
+    ) -> None:
+        super().__init__(in_features, out_features, gain)
+
+
+class LoihiConv2d(TimeAware, _Conv2d):
+    """Convolution of images with weights on Loihi's grid.
+
+    Y = q(W) * X,  q(w) = clamp(round(32 w) / 32, -4, 254 / 64)
+
+    What is trained is W; backward, rounding is ignored. The chip has no bias.
+
+    Args:
+        in_channels, out_channels: numbers of channels.
+        kernel_size, stride, padding, dilation: height and width, or one number for both; padding
+            with zeros.
+        groups: blocks of channels that do not mix.
+        gain: initial weights are drawn from N(0, gain^2 / fan_in).
+    Shape: as ``torch.nn.Conv2d`` in mode "s", with T before N in mode "m"; parameter ``weight``
+        [out_channels, in_channels / groups, height, width], float.
+    Example:
+        >>> LoihiConv2d(2, 4, 3, padding=1)(torch.rand(1, 2, 8, 8)).shape
+        torch.Size([1, 4, 8, 8])
+
+    Source: lava-dl 0.6, slayer/neuron/base.py (quantize_8bit) and slayer/synapse.
+    """
+
+    conformance: ClassVar[Mapping[str, Any]] = {
+        "variants": (
+            {"in_channels": 4, "out_channels": 3, "kernel_size": 3, "padding": 1},
+            {"in_channels": 4, "out_channels": 2, "kernel_size": 2, "stride": 2, "groups": 2},
+        ),
+        "shape": (4, 5, 4),
+        "configurable": False,
+        "reason": "torch keeps the sizes of a convolution as tuples, which are no plain data",
+    }
+
+    def __init__(
+        self,
+        in_channels: Count,
+        out_channels: Count,
+        kernel_size: Pair,
+        *,
+        stride: Pair = 1,
+        padding: Padding = 0,
+        dilation: Pair = 1,
+        groups: Count = 1,
+        gain: Annotated[float, Gt(0)] = GAIN,
+    ) -> None:
+        sizes = {
+            "in_channels": in_channels,
+            "out_channels": out_channels,
+            "kernel_size": kernel_size,
+            "stride": stride,
+            "padding": padding,
+            "dilation": dilation,
+            "groups": groups,
+        }
+        super().__init__(sizes, gain)
