@@ -6,9 +6,27 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from snn_lava.blocks import BlockContainer as BlockContainer
+    from snn_lava.blocks import LoihiConv as LoihiConv
+    from snn_lava.blocks import LoihiDense as LoihiDense
+    from snn_lava.blocks import LoihiRecurrent as LoihiRecurrent
     from snn_lava.cuba import LoihiCUBA as LoihiCUBA
+    from snn_lava.networks import LoihiConvNet as LoihiConvNet
+    from snn_lava.networks import LoihiDenseNet as LoihiDenseNet
+    from snn_lava.synapses import LoihiConv2d as LoihiConv2d
+    from snn_lava.synapses import LoihiLinear as LoihiLinear
 
-_HOME = {"LoihiCUBA": "cuba"}
+_HOME = {
+    "BlockContainer": "blocks",
+    "LoihiCUBA": "cuba",
+    "LoihiConv": "blocks",
+    "LoihiConv2d": "synapses",
+    "LoihiConvNet": "networks",
+    "LoihiDense": "blocks",
+    "LoihiDenseNet": "networks",
+    "LoihiLinear": "synapses",
+    "LoihiRecurrent": "blocks",
+}
 
 
 def __getattr__(name: str) -> Any:

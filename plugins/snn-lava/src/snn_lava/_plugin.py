@@ -16,6 +16,8 @@ _COMPONENTS = (
     ("layer", "loihi_dense", "blocks:LoihiDense", "neurons of Loihi behind a matrix of weights"),
     ("layer", "loihi_conv", "blocks:LoihiConv", "neurons of Loihi behind a convolution"),
     ("layer", "loihi_recurrent", "blocks:LoihiRecurrent", "neurons of Loihi that feed back"),
+    ("model", "loihi_dense", "networks:LoihiDenseNet", "fully connected network for Loihi"),
+    ("model", "loihi_convnet", "networks:LoihiConvNet", "convolutional network for Loihi"),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
@@ -191,7 +192,8 @@ class LoihiRecurrent(Recurrent):
     Args:
         in_features, out_features: sizes of the last axis.
         neuron: name or table of M.
-        gain: initial weights W and U are drawn from N(0, gain^2 / fan_in).
+        gain: initial weights W and U are drawn from N(0, gain^2 / (2 fan_in)), so that together
+            they drive as the weights of a dense layer do.
         step_mode: "s" or "m"; M itself always is in single-step mode.
     Shape: ``[N, in_features] -> [N, out_features]`` in mode "s", with T before N in mode "m"; state
         y [N, out_features].
@@ -224,8 +226,9 @@ class LoihiRecurrent(Recurrent):
     ) -> None:
         inside = from_spec("neuron", neuron)
         super().__init__(inside, in_features, out_features, bias=False, step_mode=step_mode)
-        self.feedforward = LoihiLinear(in_features, out_features, gain=gain)
-        self.recurrent = LoihiLinear(out_features, out_features, gain=gain)
+        share = gain / math.sqrt(2)
+        self.feedforward = LoihiLinear(in_features, out_features, gain=share)
+        self.recurrent = LoihiLinear(out_features, out_features, gain=share)
         self.gain = gain
 
     @property
