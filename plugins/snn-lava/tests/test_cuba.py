@@ -17,6 +17,10 @@ class TestLoihiCUBA(NeuronConformance):
     component = "snn-lava/loihi_cuba"
 
 
+class TestLoihiGraded(NeuronConformance):
+    component = "snn-lava/loihi_graded"
+
+
 def test_the_trace_of_lava():
     z = [30, 0, -46, 0, 254, 0, 0, -256, 100, 100, 0, 0, 0, 3, -1, 0]
     u = [1920, 1440, -1864, -1398, 15208, 11406, 8554, -9969]

@@ -9,7 +9,7 @@ from torch import nn
 import snncore as snn
 from snn_lava.chip import Loihi1, Loihi2
 from snncore import layers
-from snncore.chip import export, validate
+from snncore.chip import export, parity, prepare, validate
 from snncore.errors import ChipError
 from snncore.graph import trace
 
@@ -351,6 +351,34 @@ def test_all_faults_are_in_one_report():
         ("LAVA101", "6"),
     ]
     assert report.exit_code == 1
+
+
+def test_graded_spikes_are_simulated_only(tmp_path):
+    def graded(threshold):
+        return snn.build("neuron", "snn-lava/loihi_graded", v_threshold=threshold)
+
+    net = nn.Sequential(dense(scale=2.0), graded(0.5), dense(4, 3, scale=2.0), graded(1.0))
+    graph = trace(net, torch.zeros(1, 6))
+    assert [(f.code, f.path) for f in validate(Loihi2(), graph).errors] == [
+        ("LAVA113", "1"),
+        ("LAVA113", "3"),
+    ]
+    chip = Loihi2(graded=True)
+    assert validate(chip, graph).ok
+    x = (torch.rand(30, 4, 6, generator=torch.manual_seed(0)) < 0.4).float()
+    # Trained on the grid, to the bit.
+    net[0].weight.data = net[0].weight.mul(32).round().div(32)
+    net[2].weight.data = net[2].weight.mul(32).round().div(32)
+    found = parity(chip, trace(net, torch.zeros(1, 6)), x, "exact")
+    assert found.ok, str(found)
+    program = chip.lower(prepare(chip, graph)[0])
+    output = chip.simulate(program, x).output
+    assert output.unique().numel() > 20
+    with pytest.raises(ChipError, match="by no file"):
+        export(chip, graph, tmp_path / "a.net")
+    assert not list(tmp_path.iterdir())
+    refused = [f.code for f in validate(Loihi1(), graph).errors]
+    assert refused[:2] == ["LAVA003", "LAVA003"]
 
 
 @pytest.mark.parametrize(

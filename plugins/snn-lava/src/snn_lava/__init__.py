@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from snn_lava.blocks import LoihiDense as LoihiDense
     from snn_lava.blocks import LoihiRecurrent as LoihiRecurrent
     from snn_lava.cuba import LoihiCUBA as LoihiCUBA
+    from snn_lava.graded import LoihiGraded as LoihiGraded
     from snn_lava.networks import LoihiConvNet as LoihiConvNet
     from snn_lava.networks import LoihiDenseNet as LoihiDenseNet
     from snn_lava.synapses import LoihiConv2d as LoihiConv2d
@@ -24,6 +25,7 @@ _HOME = {
     "LoihiConvNet": "networks",
     "LoihiDense": "blocks",
     "LoihiDenseNet": "networks",
+    "LoihiGraded": "graded",
     "LoihiLinear": "synapses",
     "LoihiRecurrent": "blocks",
 }

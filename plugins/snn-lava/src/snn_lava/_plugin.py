@@ -8,6 +8,7 @@ API = 1
 
 _COMPONENTS = (
     ("neuron", "loihi_cuba", "cuba:LoihiCUBA", "current-based LIF in Loihi's integer arithmetic"),
+    ("neuron", "loihi_graded", "graded:LoihiGraded", "Loihi 2's neuron with graded spikes"),
     ("chip", "loihi1", "chip:Loihi1", "Intel's Loihi, through Lava"),
     ("chip", "loihi2", "chip:Loihi2", "Intel's Loihi 2, through Lava"),
     ("layer", "loihi_linear", "synapses:LoihiLinear", "linear layer, weights on Loihi's grid"),

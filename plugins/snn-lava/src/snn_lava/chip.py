@@ -17,6 +17,7 @@ from snn_lava.records import LOIHI1, LOIHI2
 from snn_lava.rules import findings
 from snn_lava.simulation import simulate
 from snncore.chip import Capabilities, Chip, Trace
+from snncore.errors import ChipError
 from snncore.graph import (
     Finding,
     Graph,
@@ -90,8 +91,14 @@ class _Loihi(Chip[Program]):
         netfile.write(program, path)
 
     def read(self, path: Path) -> Program:
-        """Raises: ChipError naming file, layer and dataset."""
-        return netfile.read(path)
+        """Raises: ChipError naming file, layer and dataset, or the other chip that it is for."""
+        program = netfile.read(path, chip=self.chip)
+        if program.chip != self.chip:
+            raise ChipError(
+                f"{path} was exported for {program.chip}, not for {self.chip}; the registered chip "
+                f"of that name reads it"
+            )
+        return program
 
     def simulate(self, program: Program, x: Tensor, record: Sequence[str] = ()) -> Trace:
         """Bit for bit as Lava's model of the chip."""

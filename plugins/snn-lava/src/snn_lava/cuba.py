@@ -103,11 +103,15 @@ class LoihiCUBA(Neuron):
         keep = DECAY_ONE - decay_integer(decay)
         return multiply_shift(state * STATE_UNIT, keep, DECAY_BITS) / STATE_UNIT
 
-    def step(self, *args: Tensor) -> tuple[Tensor, ...]:
-        """``(x, v, u) -> (spike, v, u)``."""
+    def charged(self, *args: Tensor) -> tuple[Tensor, ...]:
+        """``(x, v, u) -> (spike, v before reset, u)``."""
         x, v, u = args
         u = self.leak(u, self.current_decay) + x
         v = self.leak(v, self.voltage_decay) + u
         # The next value of the grid above the threshold is the first that fires.
-        s = self.surrogate(v - (self.mantissa / WEIGHT_UNIT + 1 / STATE_UNIT))
+        return self.surrogate(v - (self.mantissa / WEIGHT_UNIT + 1 / STATE_UNIT)), v, u
+
+    def step(self, *args: Tensor) -> tuple[Tensor, ...]:
+        """``(x, v, u) -> (spike, v, u)``."""
+        s, v, u = self.charged(*args)
         return s, torch.where(s > 0, 0.0, v), u

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -103,14 +104,16 @@ def _cuba(parameters: Mapping[str, Any], shape: tuple[int, ...]) -> Dynamics:
     return Dynamics(current, voltage, _threshold(parameters))
 
 
-def _loihi(parameters: Mapping[str, Any], shape: tuple[int, ...]) -> Dynamics:
+def _loihi(
+    parameters: Mapping[str, Any], shape: tuple[int, ...], *, graded: bool = False
+) -> Dynamics:
     return Dynamics(
         _numbers("current_decay", parameters["current_decay"], shape),
         _numbers("voltage_decay", parameters["voltage_decay"], shape),
         _threshold(parameters),
         strict=True,
         on_grid=True,
-        graded=bool(parameters.get("graded", False)),
+        graded=graded,
     )
 
 
@@ -120,4 +123,5 @@ _MAKERS: Mapping[str, Callable[[Mapping[str, Any], tuple[int, ...]], Dynamics]] 
     "snn-neurons/plif": _leaky("init_tau"),
     "snn-neurons/cuba_lif": _cuba,
     "snn-lava/loihi_cuba": _loihi,
+    "snn-lava/loihi_graded": partial(_loihi, graded=True),
 }

@@ -53,6 +53,7 @@ LOIHI2 = Capabilities(
         "snn-neurons/plif": _LEAKY,
         "snn-neurons/cuba_lif": _NEURON,
         "snn-lava/loihi_cuba": replace(_NEURON, parameters={}),
+        "snn-lava/loihi_graded": replace(_NEURON, parameters={}),
         "snn-neurons/delay": _DELAY,
         "snn-neurons/learnable_delay": replace(
             _DELAY, parameters={"max_delay": Between(DELAYS.low, DELAYS.high)}
@@ -81,6 +82,8 @@ LOIHI2 = Capabilities(
 LOIHI1 = replace(
     LOIHI2,
     name="loihi1",
+    neurons={n: rule for n, rule in LOIHI2.neurons.items() if n != "snn-lava/loihi_graded"},
+    refused={**LOIHI2.refused, "snn-lava/loihi_graded": "take loihi_cuba; spikes are binary"},
     limits={
         "neurons": Limit(131_072, hard=False, source=f"{_CHIP}: 128 cores of 1,024 neurons"),
         "synapses": Limit(130_000_000, hard=False, source=_CHIP),

@@ -194,14 +194,16 @@ def _neurons(stage: Stage, graded: bool) -> Iterator[Finding]:
             fix="give one number per channel, of the threshold one per layer",
         )
         return
-    if neurons.graded and not graded:
+    if neurons.graded:
         yield _find(
             GRADED,
-            "error",
+            "warn" if graded else "error",
             node,
-            "graded spikes do not reach Lava: its files make them binary, silently",
+            "graded spikes do not reach Lava, whose files make them binary, silently",
             why=_NETX,
-            fix="train with binary spikes, or simulate with loihi2(graded=True)",
+            fix="simulate alone"
+            if graded
+            else "train with binary spikes, or simulate alone with loihi2, graded=true",
         )
     for delay in stage.delays:
         if stage.synapse is not None and isinstance(stage.synapse.op, ops.Conv):

@@ -196,9 +196,6 @@ def _drive(layer: Dense | Conv, given: Tensor) -> Tensor:
         found = F.conv2d(
             flat, weight, None, layer.stride, layer.padding, layer.dilation, layer.groups
         )
-    if not binary:
-        # Payloads are whole numbers of 1/64, and so is what they sum up to.
-        found = torch.trunc(found * WEIGHT_UNIT) / WEIGHT_UNIT
     return found.unflatten(0, given.shape[:2])
 
 
