@@ -106,7 +106,8 @@ class Folder:
     def names(self) -> list[str]:
         """Names of all that is in it."""
         with self._understood():
-            return list(self.group)
+            # The library gives a name that is no text as bytes.
+            return [name if isinstance(name, str) else name.decode() for name in self.group]
 
     def check_names(
         self, names: Collection[str], known: Collection[str], advice: Mapping[str, str]
