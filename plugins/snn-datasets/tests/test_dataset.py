@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader
 
 import snncore
-from snn_datasets import NMNIST, Digits
+from snn_datasets import NMNIST, Digits, Frames
 from snncore.errors import ConfigError
 
 pytestmark = [
@@ -90,6 +90,39 @@ def test_copies_are_equal_and_independent(nmnist_root: Path) -> None:
         twin.set_epoch(4)
         assert dataset.epoch == 3
         assert not contents(DataLoader(twin)).equal(contents(DataLoader(dataset)))
+
+
+def test_a_table_says_how_frames_are_made(nmnist_root: Path) -> None:
+    table = {"binary": True, "shift": 1, "crop": [16, 12]}
+    dataset = NMNIST(nmnist_root, T=4, by="time", integrate=table)
+    rule = Frames(T=4, by="time", binary=True, shift=1, crop=(16, 12))
+    assert dataset.sample_shape == (4, 2, 12, 16)
+    for index in range(3):
+        expected = rule(dataset.events(index), (34, 34))
+        np.testing.assert_array_equal(dataset[index][0].numpy(), expected)
+    assert dataset[0][0].max() == 1
+    twin = snncore.build("dataset", "n_mnist", **snncore.config_of(dataset))
+    assert twin[0][0].equal(dataset[0][0])
+
+
+def test_a_table_that_cuts_itself_says_so_alone(nmnist_root: Path) -> None:
+    dataset = NMNIST(nmnist_root, integrate={"count": 100})
+    assert dataset.sample_shape == (-1, 2, 34, 34)
+    events = dataset.events(0)
+    np.testing.assert_array_equal(dataset[0][0], Frames(count=100)(events, (34, 34)))
+
+
+@pytest.mark.parametrize(
+    ("table", "text"),
+    [
+        ({"binery": True}, r"integrate: unknown parameter 'binery' \(did you mean 'binary'\?\)"),
+        ({"shift": "two"}, r"integrate: shift: input should be a valid integer"),
+        ({"crop": [40, 3]}, r"a crop of 40 x 3 pixels is larger than the frame of 34 x 34"),
+    ],
+)
+def test_a_wrong_table_is_explained(nmnist_root: Path, table: dict[str, Any], text: str) -> None:
+    with pytest.raises((ConfigError, ValueError), match=text):
+        NMNIST(nmnist_root, integrate=table)
 
 
 def test_config_round_trip(nmnist_root: Path) -> None:

@@ -301,6 +301,29 @@ def test_shifted_pixels_add_up_and_merged_polarities_too(events: Events, shift: 
     np.testing.assert_array_equal(merged, coarse.sum(1, keepdims=True))
 
 
+@fixed
+@given(recordings(), st.integers(1, W), st.integers(1, H), st.integers(0, 1))
+def test_a_crop_is_the_middle(events: Events, width: int, height: int, shift: int) -> None:
+    whole = frames(events, size=(W, H), T=2, shift=shift)
+    _, _, h, w = whole.shape
+    width, height = min(width, w), min(height, h)
+    y0, x0 = (h - height) // 2, (w - width) // 2
+    rule = Frames(T=2, shift=shift, crop=(width, height))
+    for form in (events, pack(events)):
+        result = rule(form, (W, H))
+        np.testing.assert_array_equal(result, whole[:, :, y0 : y0 + height, x0 : x0 + width])
+        assert result.flags.c_contiguous
+    assert rule.shape((W, H)) == result.shape[1:]
+
+
+def test_a_crop_larger_than_the_frame_is_refused() -> None:
+    text = r"^Frames: a crop of 6 x 2 pixels is larger than the frame of 5 x 3$"
+    with pytest.raises(ValueError, match=text):
+        frames(EVENTS, size=(W, H), T=2, crop=(6, 2))
+    with pytest.raises(ValueError, match=text):
+        Frames(T=2, crop=(6, 2)).shape((W, H))
+
+
 def test_a_large_frame_of_few_events_and_many_frames() -> None:
     """Frames of several groups of the numpy way, with and without counts that stop."""
     random = np.random.default_rng(0)
@@ -348,6 +371,7 @@ EVENTS = make_events(t=[0, 1], x=[0, 0], y=[0, 0], p=[0, 0])
         ({"T": 2, "dtype": "f8"}, r"'float32', 'uint8', 'uint16' or 'int32', got 'f8'"),
         ({"T": 2, "polarity": "none"}, r"polarity must be 'both' or 'merge', got 'none'"),
         ({"T": 2, "shift": -1}, r"shift must be from 0 to 15, got -1"),
+        ({"T": 2, "crop": (0, 2)}, r"crop must be at least 1 x 1, got \(0, 2\)"),
     ],
 )
 def test_a_wrong_rule_is_explained(arguments: dict[str, Any], text: str) -> None:

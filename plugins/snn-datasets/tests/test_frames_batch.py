@@ -52,6 +52,7 @@ def rules(draw: st.DrawFn) -> Frames:
         binary=draw(st.booleans()),
         shift=draw(st.integers(0, 2)),
         polarity=draw(st.sampled_from(["both", "merge"])),
+        crop=draw(st.sampled_from([None, (1, 1), (2, 1)])),
     )
 
 
@@ -63,7 +64,7 @@ def joined(batch: list[Events]) -> tuple[Events, Events]:
 def one_by_one(batch: list[Events], rule: Frames) -> Events:
     single = [rule(events, (W, H)) for events in batch]
     T = rule.T or max(map(len, single), default=0)
-    expected = np.zeros((T, len(batch), *rule.grid((W, H)).shape), rule.dtype)
+    expected = np.zeros((T, len(batch), *rule.shape((W, H))), rule.dtype)
     for b, part in enumerate(single):
         expected[: len(part), b] = part
     return expected

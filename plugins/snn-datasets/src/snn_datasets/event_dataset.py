@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -22,12 +22,15 @@ from snn_datasets.integration.frames import Frames
 from snn_datasets.integration.slices import By
 from snn_datasets.place import obtain
 from snn_datasets.recordings import Recordings
+from snncore.config import validate
 from snncore.errors import ConfigError
 from snncore.registry import label
 
 _FRAMES = 10
-Integrate: TypeAlias = Callable[[NDArray[Any], tuple[int, int]], NDArray[Any]] | None
-"""``(events, (width, height)) -> [T, P, H, W]``, instead of frames by count or time."""
+Integrate: TypeAlias = (
+    Callable[[NDArray[Any], tuple[int, int]], NDArray[Any]] | Mapping[str, Any] | None
+)
+"""``(events, (width, height)) -> [T, P, H, W]``, or a table of what :class:`Frames` takes."""
 Augment: TypeAlias = (
     Callable[[NDArray[Any], np.random.Generator, tuple[int, int]], NDArray[Any]] | None
 )
@@ -52,7 +55,9 @@ class EventDataset(Dataset):
         T: number of frames; 10 if neither this nor ``duration_us`` is given.
         by: what the ``T`` frames share evenly, events ("count") or time ("time").
         duration_us: microseconds per frame; items then differ in length.
-        integrate: makes ``x`` of the events in another way.
+        integrate: makes ``x`` of the events in another way: a function of events and sensor, or a
+            table of parameters of :class:`snn_datasets.Frames`, such as ``{"binary": True, "shift":
+            2, "crop": [32, 32]}``; ``T``, ``by`` and ``duration_us`` hold unless it cuts itself.
         augment: changes the events before, with random numbers of :meth:`generator` alone, as all
             of :mod:`snn_datasets.augment`. One that crops changes ``sample_shape``.
 
@@ -121,9 +126,8 @@ class EventDataset(Dataset):
         self._check_choices()
         self.recordings = self.find()
         self.targets = self.recordings.targets
+        self._frames = self._rule()
         self.sample_shape = self._shape()
-        share: By = "count" if self.T is None else by
-        self._frames = Frames(T=self.T, by=share, duration_us=duration_us)
         self.cache = find_cache(self)
 
     @abstractmethod
@@ -176,14 +180,14 @@ class EventDataset(Dataset):
         return self.augment(events, self.generator(index), self.sensor)
 
     def load(self, index: int) -> torch.Tensor:
-        own = self.integrate is None or isinstance(self.integrate, Frames)
+        own = not callable(self.integrate) or isinstance(self.integrate, Frames)
         if self.cache is not None and own and not self.varies():
             return self.cut(self.cache.words(index))  # these take packed events as they are
         return self.cut(self.vary(self.events(index), index))
 
     def cut(self, events: NDArray[Any]) -> torch.Tensor:
         """The ``x`` that events make, on the sensor that ``augment`` leaves."""
-        if self.integrate is not None:
+        if callable(self.integrate):
             return torch.from_numpy(self.integrate(events, self.size))
         made = torch.from_numpy(self._frames(events, self.size))
         return made if made.shape[1] == self.polarities else made[:, : self.polarities]
@@ -219,6 +223,19 @@ class EventDataset(Dataset):
         """(width, height) of the sensor after ``augment``."""
         return self.sensor if self.augment is None else output_size(self.augment, self.sensor)
 
+    def _rule(self) -> Frames:
+        """How items are cut, unless ``integrate`` is a function."""
+        lengths = {"T": self.T, "duration_us": self.duration_us}
+        table: dict[str, Any] = {**lengths, "by": "count" if self.T is None else self.by}
+        if isinstance(self.integrate, Mapping):
+            if {"T", "duration_us", "count"} & set(self.integrate):
+                table = {}
+            where = f"dataset {label(self)}: integrate"
+            table = validate(Frames, {**table, **self.integrate}, where)
+        return Frames(**table)
+
     def _shape(self) -> tuple[int, ...]:
-        width, height = self.size
-        return (-1 if self.T is None else self.T, self.polarities, height, width)
+        own = self.integrate if isinstance(self.integrate, Frames) else self._frames
+        planes, height, width = own.shape(self.size)
+        steps = -1 if own.T is None else own.T
+        return steps, min(planes, self.polarities), height, width

@@ -53,6 +53,7 @@ class Frames(Rule):
         binary: 1 where there is any event.
         shift: each 2^shift x 2^shift pixels of the sensor are one; H and W are rounded up.
         polarity: "both" gives P = 2; "merge" counts both in P = 1.
+        crop: (width, height) of the middle of each frame, which alone is kept; after ``shift``.
 
     Shape: events N; frames ``[T, P, H, W]``.
 
@@ -71,6 +72,7 @@ class Frames(Rule):
     binary: bool = False
     shift: int = 0
     polarity: Polarity = "both"
+    crop: Size | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -78,6 +80,8 @@ class Frames(Rule):
         check_choice("Frames", "polarity", self.polarity, Polarity)
         if not 0 <= self.shift < 16:
             raise ValueError(f"Frames: shift must be from 0 to 15, got {self.shift}")
+        if self.crop is not None and min(self.crop) < 1:
+            raise ValueError(f"Frames: crop must be at least 1 x 1, got {self.crop}")
 
     def __call__(self, events: NDArray[Any], size: Size) -> NDArray[Any]:
         """Frames of one recording.
@@ -87,7 +91,8 @@ class Frames(Rule):
                 words of :func:`snn_datasets.packed.pack`. It is not changed.
             size: (width, height) of the sensor in pixels.
 
-        Raises: FormatError for times that descend or are no integers, and events off the sensor.
+        Raises: FormatError for times that descend or are no integers, and events off the sensor;
+            ValueError for a crop that is larger than the frame.
         """
         source = source_of(events)
         number = length(source)
@@ -136,16 +141,49 @@ class Frames(Rule):
     def _counted(
         self, source: Source, offsets: Sequence[int], plans: Sequence[Plan], size: Size
     ) -> NDArray[Any]:
-        return count(
+        middle = self.middle(size)
+        found = count(
             source, offsets, self, plans, self.grid(size), dtype=self._stored, most=self.most
         )
+        # A copy, as a view would keep what was cut off.
+        return found if middle is None else np.ascontiguousarray(found[middle])
 
     @cached_property
     def _stored(self) -> np.dtype[Any]:
         return np.dtype(self.dtype)
 
+    def shape(self, size: Size) -> tuple[int, int, int]:
+        """(P, H, W) of the frames of a sensor of ``size``.
+
+        Raises: ValueError as :meth:`middle`.
+
+        Example:
+            >>> Frames(T=4, shift=2, crop=(20, 30)).shape((128, 128))
+            (2, 30, 20)
+        """
+        planes, height, width = self.grid(size).shape
+        if self.middle(size) is not None and self.crop is not None:
+            width, height = self.crop
+        return planes, height, width
+
+    def middle(self, size: Size) -> tuple[Any, ...] | None:
+        """Index of what is kept of frames ``[*, H, W]`` of a sensor of ``size``; None for all.
+
+        Raises: ValueError for a crop that is larger than the frame.
+        """
+        if self.crop is None:
+            return None
+        _, height, width = self.grid(size).shape
+        x0, y0 = (width - self.crop[0]) // 2, (height - self.crop[1]) // 2
+        if min(x0, y0) < 0:
+            raise ValueError(
+                f"Frames: a crop of {self.crop[0]} x {self.crop[1]} pixels is larger than the "
+                f"frame of {width} x {height}"
+            )
+        return (..., slice(y0, y0 + self.crop[1]), slice(x0, x0 + self.crop[0]))
+
     def grid(self, size: Size) -> Grid:
-        """The pixels of a frame of a sensor of ``size``."""
+        """The pixels of a frame of a sensor of ``size``, before ``crop``."""
         return Grid(size, self.shift, POLARITIES if self.polarity == "both" else 1)
 
     @cached_property
@@ -169,6 +207,7 @@ def frames(
     binary: bool = False,
     shift: int = 0,
     polarity: Polarity = "both",
+    crop: Size | None = None,
 ) -> NDArray[Any]:
     """Counts the events of each pixel, polarity and slice of time: :class:`Frames` in one call.
 
@@ -178,7 +217,7 @@ def frames(
         size: (width, height) of the sensor in pixels.
         T, by, duration_us, count, overlap, drop_last, edge: which events a frame holds, see
             :class:`Frames`. By default each is in one frame.
-        dtype, binary, shift, polarity: what a frame is, see :class:`Frames`.
+        dtype, binary, shift, polarity, crop: what a frame is, see :class:`Frames`.
 
     Returns: array ``[T, P, H, W]``.
 
@@ -207,5 +246,6 @@ def frames(
         binary=binary,
         shift=shift,
         polarity=polarity,
+        crop=crop,
     )
     return integrate(events, size)

@@ -102,7 +102,9 @@ def frames_on_device(
         place = (j * len(plans) + recording) * (planes * rows * across) + pixel
         if counts.numel():
             counts.view(-1).index_add_(0, place.where(held, 0), held.to(torch.int32))
-    return counts.clamp_(max=integrate.most).to(getattr(torch, integrate.dtype))
+    middle = integrate.middle(size)
+    kept = counts if middle is None else counts[middle].contiguous()
+    return kept.clamp_(max=integrate.most).to(getattr(torch, integrate.dtype))
 
 
 def _columns(words: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
