@@ -10,6 +10,7 @@ import torch
 import snncore
 from snn_lava import LoihiConvNet, LoihiCUBA, LoihiDenseNet
 from snn_lava.synapses import GAIN
+from snncore.chip import parity, validate
 from snncore.errors import ConfigError
 from snncore.graph import to_module, trace
 from snncore.monitor import Output
@@ -68,6 +69,16 @@ def test_a_trace_computes_what_the_network_does(net):
     }
     run = to_module(graph)
     assert torch.equal(torch.stack([run(step) for step in x]), torch.stack([net(s) for s in x]))
+
+
+def test_the_chip_gives_every_spike_of_it(net):
+    net.eval()
+    x = torch.rand(7, 3, *net.in_shape).round()
+    chip, graph = snncore.build("chip", "snn-lava/loihi2"), trace(net, x[0])
+    assert validate(chip, graph).findings == ()
+    report = parity(chip, graph, x, "exact")
+    assert (report.ok, report.mismatches) == (True, 0)
+    assert report.bins >= 7 * 3 * 10
 
 
 def rates(net, x):

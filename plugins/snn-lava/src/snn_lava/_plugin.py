@@ -19,6 +19,13 @@ _COMPONENTS = (
     ("layer", "loihi_recurrent", "blocks:LoihiRecurrent", "neurons of Loihi that feed back"),
     ("model", "loihi_dense", "networks:LoihiDenseNet", "fully connected network for Loihi"),
     ("model", "loihi_convnet", "networks:LoihiConvNet", "convolutional network for Loihi"),
+    ("recipe", "n_mnist_loihi", "shipped:n_mnist_loihi", "conv net for Loihi on N-MNIST"),
+    (
+        "recipe",
+        "loihi_dvs_gesture",
+        "shipped:loihi_dvs_gesture",
+        "conv net for Loihi on DVS128 Gesture",
+    ),
 )
 
 
