@@ -76,6 +76,7 @@ class LoihiLinear(TimeAware, _Linear):
     Shape: ``[N, in_features] -> [N, out_features]`` in mode "s", with T before N in mode "m";
         parameter ``weight`` [out_features, in_features], float.
     Example:
+        >>> import torch
         >>> layer = LoihiLinear(1, 2)
         >>> _ = nn.init.constant_(layer.weight, 0.3)
         >>> layer(torch.ones(1, 1)).tolist()
@@ -111,6 +112,7 @@ class LoihiConv2d(TimeAware, _Conv2d):
     Shape: as ``torch.nn.Conv2d`` in mode "s", with T before N in mode "m"; parameter ``weight``
         [out_channels, in_channels / groups, height, width], float.
     Example:
+        >>> import torch
         >>> LoihiConv2d(2, 4, 3, padding=1)(torch.rand(1, 2, 8, 8)).shape
         torch.Size([1, 4, 8, 8])
 
