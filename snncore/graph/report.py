@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -172,13 +173,13 @@ class Report:
     def json(self) -> str:
         """The same for programs; :meth:`from_json` reads it."""
         content = {"schema": _SCHEMA, "ok": self.ok, **asdict(self)}
-        return json.dumps(content, indent=2, ensure_ascii=False)
+        return json.dumps({**content, "sha256": _digest(content)}, indent=2, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Report:
         """What :meth:`json` wrote.
 
-        Raises: ConfigError for text that is no report, or of another schema.
+        Raises: ConfigError for text that is no report, of another schema, or not as it was written.
         """
         try:
             content = json.loads(text)
@@ -186,16 +187,24 @@ class Report:
                 raise ConfigError(
                     f"the report has schema {content['schema']!r}, this version reads {_SCHEMA}"
                 )
+            if content.pop("sha256") != _digest(content):
+                raise ConfigError("the report is damaged: its content is not what was written")
             findings = tuple(Finding(**finding) for finding in content["findings"])
             tables = tuple(
                 Table(t["title"], tuple(t["columns"]), tuple(map(tuple, t["rows"])))
                 for t in content["tables"]
             )
             return cls(content["subject"], findings, tables)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             if isinstance(error, ConfigError):
                 raise
             raise ConfigError(f"this is no report ({type(error).__name__}: {error})") from error
+
+
+def _digest(content: Mapping[str, object]) -> str:
+    """SHA-256 of what a report says, whatever the layout of its text."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _cells(table: Table) -> list[list[str]]:

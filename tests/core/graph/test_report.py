@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 
 import pytest
 
@@ -78,12 +79,27 @@ def test_json_comes_back():
         ("[1]", r"this is no report \(TypeError"),
         ("{}", r"this is no report \(KeyError"),
         ('{"schema": 2}', "the report has schema 2, this version reads 1"),
-        (REPORT.json().replace('"info"', '"fatal"'), "is error, warn or info, got 'fatal'"),
+        (REPORT.json().replace('"info"', '"fatal"'), "the report is damaged"),
     ],
 )
 def test_what_is_no_report_is_refused(text, message):
     with pytest.raises(ConfigError, match=message):
         Report.from_json(text)
+
+
+def test_damage_is_refused():
+    """Cut off, or a bit of a byte changed: the same report, or an error that says why."""
+    whole, refused = REPORT.json().encode(), 0
+    for i in range(200):
+        place = len(whole) * i // 200
+        flipped = bytes([whole[place] ^ 1 << i % 7])
+        damaged = whole[:place] + (flipped + whole[place + 1 :] if i % 4 else b"")
+        try:
+            assert Report.from_json(damaged.decode("utf-8", "replace")) == REPORT
+        except ConfigError as error:
+            assert re.match("this is no report|the report (has schema|is damaged)", str(error))
+            refused += 1
+    assert refused > 150
 
 
 def test_errors_decide():
