@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 
 import pytest
 
@@ -94,12 +93,22 @@ def test_damage_is_refused():
         place = len(whole) * i // 200
         flipped = bytes([whole[place] ^ 1 << i % 7])
         damaged = whole[:place] + (flipped + whole[place + 1 :] if i % 4 else b"")
-        try:
-            assert Report.from_json(damaged.decode("utf-8", "replace")) == REPORT
-        except ConfigError as error:
-            assert re.match("this is no report|the report (has schema|is damaged)", str(error))
-            refused += 1
+        text = damaged.decode("utf-8", "replace")
+        if _same(text):
+            assert Report.from_json(text) == REPORT
+            continue
+        with pytest.raises(ConfigError, match=r"this is no report|the report (has schema|is dama)"):
+            Report.from_json(text)
+        refused += 1
     assert refused > 150
+
+
+def _same(text):
+    """Whether only the layout of a text is another."""
+    try:
+        return json.loads(text) == json.loads(REPORT.json())
+    except ValueError:
+        return False
 
 
 def test_errors_decide():
