@@ -36,15 +36,15 @@ def _neurons(draw: st.DrawFn, count: int) -> Neurons:
 
 def _dense(draw: st.DrawFn, path: str, given: int) -> Dense:
     count = draw(st.integers(1, 6))
-    return Dense(
-        path,
-        _weight(draw, (count, given)),
-        _neurons(draw, count),
-        _weight(draw, (count, count)) if draw(st.booleans()) else None,
-        _integers(draw, (count,), 0, draw(st.sampled_from([2, 62])))
-        if draw(st.booleans())
-        else None,
-    )
+    weight, neurons = _weight(draw, (count, given)), _neurons(draw, count)
+    # Lava does not run feedback and delays together.
+    match draw(st.sampled_from(["plain", "feedback", "delays"])):
+        case "feedback":
+            return Dense(path, weight, neurons, _weight(draw, (count, count)))
+        case "delays":
+            longest = draw(st.sampled_from([2, 62]))
+            return Dense(path, weight, neurons, delay=_integers(draw, (count,), 0, longest))
+    return Dense(path, weight, neurons)
 
 
 def _conv(draw: st.DrawFn, path: str, given: tuple[int, ...]) -> Conv:

@@ -121,7 +121,7 @@ def check(program: Program, seed: int, rate: float) -> Counter:
     return events
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(data=st.data(), seed=st.integers(0, 99), rate=st.sampled_from([0.2, 0.9]))
 def test_any_network(programs, data, seed, rate):
     check(data.draw(programs), seed, rate)

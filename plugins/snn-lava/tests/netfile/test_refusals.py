@@ -148,7 +148,13 @@ REFUSED = {
         {"1/delay": [0, 0, 1, 0]},
         "layer/1/delay: is not known here, expected is nothing but type, shape, neuron, weight, "
         "inChannels, outChannels, kernelSize, stride, padding, dilation, groups, bias; Lava "
-        "ignores the delays of a convolution: train it without",
+        "ignores delays of a convolution, and delays feedback too: train without them",
+    ),
+    "delays beside feedback": (
+        {"4/delay": [0, 1]},
+        "layer/4/delay: is not known here, expected is nothing but type, shape, neuron, weight, "
+        "inFeatures, outFeatures, bias, weight_rec; Lava ignores delays of a convolution, and "
+        "delays feedback too: train without them",
     ),
     "scaled weights": (
         {"1/neuron/weight_exp": [6.0]},

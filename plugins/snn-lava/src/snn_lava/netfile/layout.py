@@ -62,7 +62,10 @@ DENSE: Table = {
     "outFeatures": Numbers((), SIZES, ("out",), required=False),
     **_PARTS,
 }
-DENSE_REC: Table = {**DENSE, "weight_rec": Numbers(("out", "out"), WEIGHTS, advice=_QUANTISED)}
+DENSE_REC: Table = {
+    **{name: numbers for name, numbers in DENSE.items() if name != "delay"},
+    "weight_rec": Numbers(("out", "out"), WEIGHTS, advice=_QUANTISED),
+}
 CONV: Table = {
     "weight": Numbers(("out", "in / groups", "height", "width"), WEIGHTS, advice=_QUANTISED),
     "inChannels": Numbers((), SIZES, ("in",), required=False),
@@ -105,7 +108,7 @@ UNKNOWN_TYPES: Mapping[str, str] = {
 """What slayer writes and Lava does not run, with what to do instead."""
 UNKNOWN_NEURONS = "other neurons are not supported: train the network with current-based LIF"
 UNKNOWN_NAMES: Mapping[str, str] = {
-    "delay": "Lava ignores the delays of a convolution: train it without",
+    "delay": "Lava ignores delays of a convolution, and delays feedback too: train without them",
     "neuron": "encode the input on the host, and leave the neurons out of this layer",
     "weight_exp": "Lava ignores it: scale the weights themselves",
     "messageBits": GRADED,

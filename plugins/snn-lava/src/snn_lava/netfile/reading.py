@@ -163,8 +163,9 @@ def _dense(folder: Folder, path: str, values: Values, given: Shape | None) -> De
             f"takes (N,), but the layer before gives {given}; a flatten layer is missing between"
         )
     sizes: _Sizes = {} if given is None else {"in": given[0]}
-    neurons = _neurons(folder, values, LAYERS["dense_rec"], sizes)
     recurrent = values.get("weight_rec")
+    table = LAYERS["dense" if recurrent is None else "dense_rec"]
+    neurons = _neurons(folder, values, table, sizes)
     return Dense(
         path,
         values["weight"].astype(np.int16),
