@@ -127,6 +127,31 @@ def test_a_schedule_gives_each_sample_its_own_run():
         assert torch.equal(run.view(5, 16, 4).transpose(0, 1), alone) == same
 
 
+@pytest.mark.parametrize(
+    ("offset", "layer", "begins"),
+    [
+        (0, 1, [0, 16, 32]),
+        (1, 1, [0, 1, 17, 33]),
+        (1, 3, [0, 3, 19, 35]),
+        (17, 1, [0, 1, 17, 33]),
+        (15, 2, [0, 16, 32]),
+    ],
+)
+def test_a_schedule_resets_in_the_first_sample_too(offset, layer, begins):
+    assert Schedule(16, offset).starts(layer, 40) == begins
+
+
+def test_a_reset_calls_no_spike_back():
+    """What was fed back in the last step before it comes in the first step behind it."""
+    given = neurons(4096, 4096, 64)
+    back = np.array([[0, 0], [100, 0]], np.int16)
+    layer = Dense("a", np.array([[100], [0]], np.int16), given, recurrent=back)
+    x = torch.zeros(6, 1, 1)
+    x[2] = 1
+    run = simulate(Program("loihi2", (1,), (layer,)), x, schedule=Schedule(4, 0))
+    assert run.output[:, 0].tolist() == [[0, 0], [0, 0], [0, 0], [1, 0], [0, 1], [0, 0], [0, 0]]
+
+
 def test_delays_are_steps_of_single_channels():
     rng = np.random.default_rng(4)
     plain = dense(rng, 6, 3)

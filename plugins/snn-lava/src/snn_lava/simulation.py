@@ -27,8 +27,9 @@ _MOST_VALUES = 1 << 24
 class Schedule:
     """Samples one after the other, states set back in between.
 
-    Layer l, counted from 1, forgets before the steps n interval + offset + l - 1, n = 1, 2, ...
-    With offset 1 this is where the first input of a sample reaches it: one step per layer.
+    Layer l, counted from 1, forgets before each step k with k = offset + l - 1 (mod interval), as
+    netx does: in the first sample too, and, with a large offset, within it. With offset 1 this is
+    where the first input of a sample reaches the layer: one step per layer.
 
     Args:
         interval: steps of a sample.
@@ -40,8 +41,8 @@ class Schedule:
 
     def starts(self, layer: int, steps: int) -> list[int]:
         """Where the layer begins anew, the beginning included."""
-        first = self.offset + layer - 1
-        return [0, *range(first + self.interval, steps, self.interval)]
+        first = (self.offset + layer - 1) % self.interval
+        return sorted({0, *range(first, steps, self.interval)})
 
 
 def simulate(
@@ -153,9 +154,11 @@ def _layer(
     if isinstance(layer, Dense) and layer.recurrent is not None:
         feedback = _units(layer.recurrent, drive.dtype)
     runs: list[tuple[Tensor, ...]] = []
+    sent = torch.zeros_like(drive[0])
     for first, last in zip(begins, (*begins[1:], len(drive)), strict=True):
         reset(soma)
-        runs.append(_neurons(soma, drive[first:last], feedback))
+        runs.append(_neurons(soma, drive[first:last], feedback, sent))
+        sent = runs[-1][0][-1]
         counts = {name: int(getattr(soma, name).sum()) for name in (*COUNTERS, "escapes")}
         kept.counts.update(counts)
         if counts["escapes"]:
@@ -168,16 +171,20 @@ def _layer(
     return found[0]
 
 
-def _neurons(soma: Soma, drive: Tensor, feedback: Tensor | None) -> tuple[Tensor, ...]:
-    """Spikes, and what else the neurons give, of a sequence from rest."""
+def _neurons(
+    soma: Soma, drive: Tensor, feedback: Tensor | None, sent: Tensor
+) -> tuple[Tensor, ...]:
+    """Spikes, and what else the neurons give, of a sequence from rest.
+
+    ``sent`` are the spikes of the step before, which no reset calls back.
+    """
     if feedback is None:
         return _tuple(soma(drive))
     soma.step_mode = "s"
-    last = torch.zeros_like(drive[0])
     rows: list[tuple[Tensor, ...]] = []
     for now in drive:
-        rows.append(_tuple(soma(now + F.linear(last, feedback))))
-        last = rows[-1][0]
+        rows.append(_tuple(soma(now + F.linear(sent, feedback))))
+        sent = rows[-1][0]
     return tuple(torch.stack(column) for column in zip(*rows, strict=True))
 
 
