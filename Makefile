@@ -7,6 +7,8 @@ PEERS ?= .venv-peers
 # Where `make gpu-check` runs, on top of the machine's own packages, and the extra for its CUDA.
 GPU ?= .venv-gpu
 CUDA ?= cuda12
+# Where `make verify-lava` puts Intel's software, which wants no torch.
+LAVA ?= .venv-lava
 # Added to every benchmark; --write puts the pages into docs/benchmarks.
 BENCH ?=
 # Another package index for torch alone, for instance one that serves CPU-only builds.
@@ -25,7 +27,7 @@ STRICT = SNN_STRICT_PLUGINS=1 SNN_KERNELS_STRICT=1
 # Two workers share two cores best when each computes on one thread.
 PYTEST = $(STRICT) OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: help demo test test-slow bench bench-peers peers gpu-check lint format clean
+.PHONY: help demo test test-slow bench bench-peers peers gpu-check verify-lava lint format clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -93,6 +95,15 @@ $(GPU)/.installed: pyproject.toml plugins/snn-neurons/pyproject.toml
 	$(PIP) --no-build-isolation -e '.[testing,$(CUDA)]' -e plugins/snn-neurons
 	touch $@
 
+verify-lava: $(VENV)/.tested $(LAVA)/.installed  ## our simulator of Loihi beside Lava's, to the bit (docs/lava.md)
+	SNN_LAVA_PYTHON=$(abspath $(LAVA))/bin/python $(PYTEST) plugins/snn-lava/tests/verify
+
+$(LAVA)/.installed: VENV = $(LAVA)
+$(LAVA)/.installed: constraints.txt plugins/snn-lava/lava.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --no-deps --ignore-requires-python -r plugins/snn-lava/lava.txt
+	touch $@
+
 lint: $(VENV)/.linted  ## format, style, types, import contracts
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -104,4 +115,4 @@ format: $(VENV)/.linted  ## rewrite files in the house format
 	$(BIN)/ruff check --fix
 
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) $(PEERS) $(GPU) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) $(GPU) $(LAVA) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
