@@ -24,43 +24,31 @@ the neurons then fire in 2 to 20 of 100 steps; so they do with 1.5 where the cur
 in a step, and with 2.75 where none of it is kept."""
 
 
-def draw(weight: Tensor, gain: float) -> None:
-    """Fills weights ``[out, in, *]`` from N(0, gain^2 / fan_in)."""
-    nn.init.normal_(weight, std=gain / math.sqrt(weight[0].numel()))
+class _OnGrid(nn.Module):
+    """What synapses share: how weights are drawn, and what the chip has of them."""
 
-
-class _Linear(nn.Linear):
-    """A class of its own, as traces take modules of torch's for what their weight says."""
-
-    def __init__(self, in_features: int, out_features: int, gain: float) -> None:
-        self.gain = gain
-        super().__init__(in_features, out_features, bias=False)
+    weight: Tensor
+    gain: float
 
     def reset_parameters(self) -> None:
-        draw(self.weight, self.gain)
+        """W from N(0, gain^2 / fan_in)."""
+        nn.init.normal_(self.weight, std=self.gain / math.sqrt(self.weight[0].numel()))
+
+    def on_chip(self) -> Tensor:
+        """q(W), with the gradient of W."""
+        return on_grid(self.weight)
+
+
+class _Linear(_OnGrid, nn.Linear):
+    """Not torch's own, of which a trace takes the weight as it is."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.linear(input, self.on_chip())
 
-    def on_chip(self) -> Tensor:
-        """q(W), with the gradient of W."""
-        return on_grid(self.weight)
 
-
-class _Conv2d(nn.Conv2d):
-    def __init__(self, sizes: Mapping[str, Any], gain: float) -> None:
-        self.gain = gain
-        super().__init__(**sizes, bias=False)
-
-    def reset_parameters(self) -> None:
-        draw(self.weight, self.gain)
-
+class _Conv2d(_OnGrid, nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         return self._conv_forward(input, self.on_chip(), None)
-
-    def on_chip(self) -> Tensor:
-        """q(W), with the gradient of W."""
-        return on_grid(self.weight)
 
 
 class LoihiLinear(TimeAware, _Linear):
@@ -93,7 +81,9 @@ class LoihiLinear(TimeAware, _Linear):
     def __init__(
         self, in_features: Count, out_features: Count, *, gain: Annotated[float, Gt(0)] = GAIN
     ) -> None:
-        super().__init__(in_features, out_features, gain)
+        # Before torch's constructor, which draws the weights.
+        self.gain = gain
+        super().__init__(in_features, out_features, bias=False)
 
 
 class LoihiConv2d(TimeAware, _Conv2d):
@@ -141,13 +131,18 @@ class LoihiConv2d(TimeAware, _Conv2d):
         groups: Count = 1,
         gain: Annotated[float, Gt(0)] = GAIN,
     ) -> None:
-        sizes = {
-            "in_channels": in_channels,
-            "out_channels": out_channels,
-            "kernel_size": kernel_size,
-            "stride": stride,
-            "padding": padding,
-            "dilation": dilation,
-            "groups": groups,
-        }
-        super().__init__(sizes, gain)
+        self.gain = gain
+        super().__init__(
+            in_channels,
+            out_channels,
+            _pair(kernel_size),
+            _pair(stride),
+            _pair(padding),
+            _pair(dilation),
+            groups,
+            bias=False,
+        )
+
+
+def _pair(size: int | Sequence[int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
