@@ -65,7 +65,7 @@ def _programs(draw: st.DrawFn) -> Program:
     chip = draw(st.sampled_from(["loihi1", "loihi2"]))
     for i in range(draw(st.integers(1, 3))):
         given = Program(chip, shape, tuple(layers)).shapes()[-1] if layers else shape
-        if len(given) == 3 and (min(given[1:]) < 2 or draw(st.booleans())):
+        if len(given) == 3 and (min(given[1:]) < 3 or draw(st.booleans())):
             layers.append(Flatten())
             given = (int(np.prod(given)),)
         path = draw(st.sampled_from(["", "net", "sär"])) + f".{i}"

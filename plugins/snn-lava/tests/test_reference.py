@@ -128,7 +128,7 @@ def test_any_network(programs, data, seed, rate):
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(data=st.data(), seed=st.integers(0, 99), rate=st.sampled_from([0.2, 0.9]))
 def test_many_networks(programs, data, seed, rate):
     check(data.draw(programs), seed, rate)
