@@ -138,6 +138,11 @@ def test_errors_inside_its_processes_are_shown(toolchain, net, holders):
     assert not left()
 
 
+def test_errors_before_there_are_processes_are_shown(toolchain, net):
+    with pytest.raises(ChipError, match=r"NotImplementedError: said before there is a runtime$"):
+        toolchain.run(net("fail_early", *FLAT), spikes(5, 1, 3))
+
+
 def test_an_end_without_words_is_told(toolchain, net):
     path = net("die", *FLAT)
     with pytest.raises(ChipError, match=r"Lava ended without a result: status 7, no memory left$"):

@@ -112,7 +112,9 @@ def _steps(net: Any, data: Any, chip: str) -> Any:
             condition=conditions.RunSteps(num_steps=steps), run_cfg=config(select_tag="fixed_pt")
         )
     except RuntimeError as error:
-        raise RuntimeError(f"{error}\n{_processes(net)}") from error
+        if said := _processes(net):
+            raise RuntimeError(f"{error}\n{said}") from error
+        raise
     found = sink.data.get()
     net.stop()
     return found
@@ -120,6 +122,8 @@ def _steps(net: Any, data: Any, chip: str) -> Any:
 
 def _processes(net: Any) -> str:
     """What the processes of Lava's runtime raised, which its own error only counts."""
+    if net.runtime is None:
+        return ""
     actors = net.runtime._messaging_infrastructure.actors
     return "\n".join(actor.exception[1] for actor in actors if actor.exception)
 

@@ -43,6 +43,12 @@ REPAIRS: Mapping[str, Repair] = {
         "ft.partial(lambda shape, data: data.reshape(shape), ",
         times=2,
     ),
+    # Sizes are held in 8 bits, and numpy 2 keeps to them in sums with the size of an image.
+    "lava.proc.conv.models": Repair(
+        "self.kernel_size, self.stride, self.padding, self.dilation,\n            self.groups[0]",
+        "*(size.astype(int) for size in (\n                self.kernel_size, self.stride, "
+        "self.padding, self.dilation)),\n            int(self.groups[0])",
+    ),
 }
 
 

@@ -69,6 +69,10 @@ class Network:
         self.pipe = open(self.held, "w")  # noqa: SIM115
         multiprocessing.get_context("fork").Process(target=waits_forever).start()
 
+    def does_fail_early(self, x, run_cfg):
+        self.runtime = None
+        raise NotImplementedError("said before there is a runtime")
+
     def does_fail_inside(self, x, run_cfg):
         self.starts_another()
         trace = "Traceback (most recent call last):\nTypeError: said by a process of the runtime"
