@@ -16,7 +16,7 @@ NEURONS = [
 ]
 MODELS = [component.qualified for component in snncore.components("model")]
 # What a network of convolutions and pools needs; others take any.
-SHAPES = {"snn-models/convnet": (2, 16, 16)}
+SHAPES = dict.fromkeys(("snn-models/convnet", "snn-lava/loihi_convnet"), (2, 16, 16))
 
 
 def agree(net, inputs):

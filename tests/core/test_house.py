@@ -37,6 +37,7 @@ def test_files_are_short():
 # Lines of what may grow by itself; kits and templates are lent to others and not counted.
 ROOMS = {
     "chip": 2000,
+    "cli": 2500,
     "graph": 2500,
     "kernels": 7500,
     "monitor": 2400,
@@ -52,7 +53,7 @@ def test_the_core_is_small():
         if path.is_relative_to(ROOT / "snncore"):
             room = path.relative_to(ROOT / "snncore").parts[0]
             lines[room if room in ROOMS else "rest"] += len(path.read_text().splitlines())
-    most = {**ROOMS, "rest": 6000}
+    most = {**ROOMS, "rest": 4000}
     assert {room: n for room, n in lines.items() if n > (most[room] or n)} == {}
 
 

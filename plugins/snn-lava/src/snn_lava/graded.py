@@ -19,8 +19,13 @@ class LoihiGraded(LoihiCUBA):
 
     The payload is the potential in whole numbers of 1/64, so that weights times payloads are whole
     numbers of the current's unit. It runs in the simulator of ``loihi2`` with ``graded=True``; no
-    file of Lava holds it. Constructor, states and shapes are those of ``loihi_cuba``.
+    file of Lava holds it.
 
+    Args:
+        current_decay, voltage_decay, v_threshold, surrogate, step_mode, store_v_seq, backend: as
+            :class:`snn_lava.LoihiCUBA`.
+    Shape: x [N, *] or [T, N, *]; payloads like x; states v and u [N, *], float32.
+    Raises: as :class:`snn_lava.LoihiCUBA`.
     Example:
         >>> neuron = LoihiGraded(1.0, voltage_decay=0.0, step_mode="m")
         >>> neuron(torch.tensor([[0.75], [0.75], [0.75]])).flatten().tolist()
