@@ -81,6 +81,10 @@ class Soma(LoihiCUBA):
         s, v, *rest = self.charged(*args)
         return self._sent(s, v), torch.where(s > 0, 0.0, v), *rest
 
+    def count(self, name: str) -> int:
+        """How often a counter counted since the last reset."""
+        return int(getattr(self, name).sum())
+
     def _sent(self, s: Tensor, v: Tensor) -> Tensor:
         if not self.graded:
             return s
