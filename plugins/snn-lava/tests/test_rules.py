@@ -73,6 +73,13 @@ def with_values(layer, value):
     return layer
 
 
+def negative():
+    layer = dense()
+    with torch.no_grad():
+        layer.weight.copy_(-layer.weight.abs())
+    return layer
+
+
 def zeros():
     layer = dense()
     nn.init.zeros_(layer.weight)
@@ -151,6 +158,34 @@ REFUSED = {
         "LAVA002",
         "0",
         "transposed is not supported",
+    ),
+    "large stride": (
+        lambda: nn.Sequential(nn.Conv2d(1, 2, 3, stride=128, bias=False), lif()),
+        (1, 140, 140),
+        "LAVA002",
+        "0",
+        "stride is not supported",
+    ),
+    "many groups": (
+        lambda: nn.Sequential(nn.Conv2d(128, 128, 1, groups=128, bias=False), lif()),
+        (128, 2, 2),
+        "LAVA002",
+        "0",
+        "groups is not supported",
+    ),
+    "large kernel": (
+        lambda: nn.Sequential(nn.Conv2d(1, 2, (128, 1), bias=False), lif()),
+        (1, 130, 2),
+        "LAVA115",
+        "0",
+        "kernel is too large",
+    ),
+    "weights that Lava stores wrongly": (
+        lambda: nn.Sequential(with_values(negative(), -2.0), cuba()),
+        VECTOR,
+        "LAVA114",
+        "0",
+        "minus a power of two",
     ),
     "one axis": (
         lambda: nn.Sequential(nn.Conv1d(2, 3, 3, bias=False), lif()),

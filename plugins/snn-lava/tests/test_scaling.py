@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from snn_lava.dynamics import Dynamics
 from snn_lava.grid import THRESHOLDS
-from snn_lava.scaling import scaled
+from snn_lava.scaling import scaled, stored_exactly
 
 IF = Dynamics(np.ones(()), np.zeros(()), 1.0)
 
@@ -86,3 +86,15 @@ def test_numbers_on_the_grid_stay(threshold):
     found = scaled(np.array([[1 / 32, -4.0, 254 / 64]]), None, None, neurons)
     assert found.weight.tolist() == [[2, -256, 254]]
     assert (found.scale, found.threshold) == (1.0, int(threshold * 64))
+
+
+def test_matrices_without_positive_weights_avoid_what_lava_stores_wrongly():
+    weight = -np.abs(drawn(10, 3, 1.0))
+    weight[0, 0] = -4.0
+    found = scaled(weight, None, None, IF)
+    least = -int(found.weight.min())
+    assert least & (least - 1) != 0
+    assert found.weight_error < 0.01
+    assert not stored_exactly(np.array([[-64, 0]], np.int16))
+    assert stored_exactly(np.array([[-64, 2]], np.int16))
+    assert stored_exactly(np.array([[-66, -2]], np.int16))

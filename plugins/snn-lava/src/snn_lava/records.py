@@ -7,6 +7,9 @@ from dataclasses import replace
 from snn_lava.grid import BIASES, DELAYS, STATE_LIMIT, WEIGHTS
 from snncore.chip import Between, Capabilities, IntGrid, Limit, OneOf, Rule
 
+CONV_SIZE = 127
+"""Groups, and the largest kernel, stride, padding and dilation of a convolution."""
+
 _CHIP = "Davies et al., Loihi, IEEE Micro 2018"
 _NETX = "netx of lava-dl 0.6"
 _RESET = "train with v_reset=0.0; the chip resets to 0 alone"
@@ -40,9 +43,16 @@ LOIHI2 = Capabilities(
     ops={
         "Linear": Rule(),
         "Conv": Rule(
-            parameters={"transposed": OneOf((False,))},
-            why=f"{_NETX} has no transposed convolution",
-            fix="take a convolution",
+            parameters={
+                "transposed": OneOf((False,)),
+                **{
+                    name: Between(0, CONV_SIZE)
+                    for name in ("groups", "stride", "padding", "dilation")
+                },
+            },
+            why=f"{_NETX} has no transposed convolution, and holds sizes in 7 bits",
+            fix="take a smaller one",
+            fixes={"transposed": "take a convolution"},
         ),
         "Reshape": Rule(),
         "Add": Rule(),

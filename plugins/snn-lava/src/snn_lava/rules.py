@@ -10,7 +10,8 @@ import numpy as np
 from snn_lava.dynamics import dynamics
 from snn_lava.grid import BIASES, DECAY_ONE, DELAYS, THRESHOLDS, WEIGHT_UNIT
 from snn_lava.lowering import Lowered, delay_of, lowered
-from snn_lava.records import LOIHI2
+from snn_lava.records import CONV_SIZE, LOIHI2
+from snn_lava.scaling import stored_exactly
 from snn_lava.structure import Stage, forward_users, is_delay, is_flatten, stages
 from snncore.errors import ChipError
 from snncore.graph import Finding, Graph, Node, ops
@@ -29,6 +30,8 @@ THRESHOLD = 110
 BIAS_RANGE = 111
 ZEROED = 112
 GRADED = 113
+STORAGE = 114
+KERNEL = 115
 NO_LEAK_BITS = 150
 CLIPPED = 151
 SMALL_WEIGHTS = 152
@@ -292,6 +295,29 @@ def _numbers(stage: Stage) -> Iterator[Finding]:
             fix="train with larger weights, or a threshold nearer to their size",
         )
         return
+    matrices = (numbers.weight, numbers.recurrent)
+    if any(m is not None and m.ndim == 2 and not stored_exactly(m) for m in matrices):
+        yield _find(
+            STORAGE,
+            "error",
+            node,
+            "its matrix has no positive weight, and the least is minus a power of two: Lava stores "
+            "that weight too small, silently",
+            value=f"{min(m.min() for m in matrices if m is not None)} of 1/64",
+            why=f"{_NETX}, measured",
+            fix="change that weight by 1/32, or make one weight positive",
+        )
+    if max(numbers.weight.shape[2:], default=0) > CONV_SIZE:
+        yield _find(
+            KERNEL,
+            "error",
+            node,
+            "its kernel is too large",
+            value="x".join(map(str, numbers.weight.shape[2:])),
+            allowed=f"at most {CONV_SIZE}",
+            why=f"{_NETX} holds sizes in 7 bits, and does not end with larger ones",
+            fix="take a smaller kernel, or several layers",
+        )
     if numbers.clipped > _MANY_CLIPPED:
         yield _find(
             CLIPPED,

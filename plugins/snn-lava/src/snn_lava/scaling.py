@@ -40,6 +40,16 @@ class Scaled:
     threshold_error: float
 
 
+def stored_exactly(matrix: Weights | Floats) -> bool:
+    """Whether Lava holds the integers of a dense layer's matrix as they are.
+
+    It shifts them left until they fill 8 bits. Where none is positive and the least is minus a
+    power of two, that gives -256, which it clips.
+    """
+    least = -int(matrix.min(initial=0))
+    return bool((matrix > 0).any()) or least == 0 or (least & (least - 1)) != 0
+
+
 def scaled(
     weight: Floats, recurrent: Floats | None, bias: Floats | None, neurons: Dynamics
 ) -> Scaled:
@@ -62,7 +72,13 @@ def scaled(
         weight.ravel() if recurrent is None else np.concatenate([weight.ravel(), recurrent.ravel()])
     )
     candidates = list(_candidates(every, neurons.threshold))
-    scores = [_score(s, every, bias, neurons) for s in candidates]
+    one_sign = [m for m in (weight, recurrent) if m is not None and m.ndim == 2 and m.max() <= 0]
+    scores = [
+        _score(s, every, bias, neurons)
+        if all(stored_exactly(_codes(matrix, s)) for matrix in one_sign)
+        else np.inf
+        for s in candidates
+    ]
     return _at(candidates[int(np.argmin(scores))], weight, recurrent, bias, neurons)
 
 
