@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from statistics import mean
 
 import pytest
 import torch
@@ -50,13 +49,10 @@ def test_gestures_become_spikes_of_32_x_32_pixels():
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*holds .* recordings")
 def test_n_mnist(tmp_path):
-    """And the chip gives every spike of the network that was trained."""
-    changes = [f"data.root={recordings('nmnist')}", f"run.root={tmp_path}"]
-    found = [
-        snn_train.train("n_mnist_loihi", [*changes, f"run.seed={seed}"])["test_accuracy"]
-        for seed in range(3)
-    ]
-    assert mean(found) >= 0.85
+    """In half of its epochs; and the chip gives every spike of the network that was trained."""
+    changes = [f"data.root={recordings('nmnist')}", f"run.root={tmp_path}", "train.epochs=6"]
+    found = snn_train.train("n_mnist_loihi", [*changes, "run.seed=0"])
+    assert found["test_accuracy"] >= 0.8
     table = snn_train.load_recipe("n_mnist_loihi", changes).tables["data"]
     test = snncore.from_spec("dataset", {**table, "split": "test"})
     x = torch.stack([test[i][0] for i in range(10)], 1)
