@@ -199,7 +199,7 @@ def test_what_dense_weights_become(bench, name):
     program = Program("loihi1", (len(said),), (layer,))
     found = bench.run(program, put("layer/1/weight", np.array(len(bias) * [said])), x)
     even = np.array([said])
-    if not (even % 2).any() and -256 <= even.min() and even.max() <= 254:
+    if not (even % 2).any() and even.min() >= -256 and even.max() <= 254:
         assert stored_exactly(even) == (said == made)
     for i in range(len(made)):
         assert found[i + 1, 0, 2 * i : 2 * i + 2].tolist() == [1, 0]
