@@ -98,3 +98,21 @@ def test_matrices_without_positive_weights_avoid_what_lava_stores_wrongly():
     assert not stored_exactly(np.array([[-64, 0]], np.int16))
     assert stored_exactly(np.array([[-64, 2]], np.int16))
     assert stored_exactly(np.array([[-66, -2]], np.int16))
+
+
+@pytest.mark.parametrize(
+    ("weight", "back", "exact"),
+    [
+        ([[100, -128]], [[-128]], False),
+        ([[100, -126]], [[-126]], True),
+        ([[254, -2]], [[-64]], True),
+        ([[126, -2]], [[-64]], True),
+        ([[62, -2]], [[-64]], False),
+        ([[-4, -2]], [[-128]], False),
+        ([[-64, -2]], [[100]], True),
+        ([[0, -2]], [[0]], False),
+        ([[0, 2]], [[0]], True),
+    ],
+)
+def test_feedback_is_stored_at_the_shift_of_its_layer(weight, back, exact):
+    assert stored_exactly(np.array(weight), np.array(back)) == exact

@@ -296,7 +296,7 @@ def _numbers(stage: Stage) -> Iterator[Finding]:
         )
         return
     matrices = (numbers.weight, numbers.recurrent)
-    if any(m is not None and m.ndim == 2 and not stored_exactly(m) for m in matrices):
+    if numbers.weight.ndim == 2 and not stored_exactly(*matrices):
         yield _find(
             STORAGE,
             "error",

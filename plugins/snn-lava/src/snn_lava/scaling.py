@@ -40,14 +40,21 @@ class Scaled:
     threshold_error: float
 
 
-def stored_exactly(matrix: Weights | Floats) -> bool:
-    """Whether Lava holds the integers of a dense layer's matrix as they are.
+def stored_exactly(weight: Weights | Floats, recurrent: Weights | Floats | None = None) -> bool:
+    """Whether Lava holds the integers of a dense layer as they are.
 
-    It shifts them left until they fill 8 bits. Where none is positive and the least is minus a
-    power of two, that gives -256, which it clips.
+    It shifts them left until they fill 8 bits beside the sign, feedback and the rest alike. A
+    matrix without a positive weight is held without signs, and there 256 is clipped: what minus a
+    power of two may become.
     """
-    least = -int(matrix.min(initial=0))
-    return bool((matrix > 0).any()) or least == 0 or (least & (least - 1)) != 0
+    matrices = [matrix for matrix in (weight, recurrent) if matrix is not None]
+    low = min(matrix.min(initial=0) for matrix in matrices)
+    high = max(matrix.max(initial=0) for matrix in matrices)
+    if low == 0:
+        return True
+    shift = np.floor(np.log2(min(254 / high if high > 0 else np.inf, 256 / -low)))
+    unsigned = [matrix for matrix in matrices if matrix.max(initial=0) <= 0]
+    return all(-matrix.min(initial=0) * 2**shift != 256 for matrix in unsigned)
 
 
 def scaled(
@@ -72,11 +79,12 @@ def scaled(
         weight.ravel() if recurrent is None else np.concatenate([weight.ravel(), recurrent.ravel()])
     )
     candidates = list(_candidates(every, neurons.threshold))
-    one_sign = [m for m in (weight, recurrent) if m is not None and m.ndim == 2 and m.max() <= 0]
+    matrices = [m for m in (weight, recurrent) if m is not None and m.ndim == 2]
+    unsigned = any(m.max(initial=0) <= 0 for m in matrices)
     scores = [
-        _score(s, every, bias, neurons)
-        if all(stored_exactly(_codes(matrix, s)) for matrix in one_sign)
-        else np.inf
+        np.inf
+        if unsigned and not stored_exactly(*(_codes(m, s) for m in matrices))
+        else _score(s, every, bias, neurons)
         for s in candidates
     ]
     return _at(candidates[int(np.argmin(scores))], weight, recurrent, bias, neurons)
