@@ -223,7 +223,7 @@ def test_the_halves_of_recurrent_weights_go_wrong_each(bench):
 
 def test_feedback_that_shares_a_smaller_shift_is_exact(bench):
     """The largest weight keeps all at their place, where only -256 would be clipped."""
-    weight, back = even(8, 20), np.full((8, 8), -64, np.int16)
+    weight, back = even(8, 20), np.full((8, 8), -128, np.int16)
     weight[0, 0] = 254
     layer = Dense("a", weight, neurons(threshold=300), recurrent=back)
     assert stored_exactly(weight, back)
