@@ -75,14 +75,14 @@ def job(layer: Layer, mode: str, x: Tensor, grad: Tensor) -> Call:
     return both
 
 
-def turns(calls: Mapping[str, Call], effort: Effort, settle: int = 0) -> dict[str, float]:
+def turns(calls: Mapping[str, Call], effort: Effort, settle: float = 0.0) -> dict[str, float]:
     """Median milliseconds of every call, taken in turns (A B C A B C).
 
     Args:
         calls: by name.
         effort: how long to measure.
-        settle: untimed calls right before each timed one, so that none meets the caches that
-            another has filled.
+        settle: seconds of untimed calls right before each timed one, so that none meets the
+            caches that another has filled.
     """
     # The first round captures, compiles, and grows the heap.
     for call in calls.values():
@@ -93,7 +93,8 @@ def turns(calls: Mapping[str, Call], effort: Effort, settle: int = 0) -> dict[st
         if turn >= FEWEST and time.perf_counter() > end:
             break
         for name, call in calls.items():
-            for _ in range(settle):
+            settled = time.perf_counter() + settle
+            while time.perf_counter() < settled:
                 call()
             begun = effort.clock()
             call()
