@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import Any, BinaryIO, NamedTuple, TypeAlias, cast
 
 from numpy.typing import NDArray
 
@@ -14,7 +15,7 @@ import snncore
 from snn_datasets.errors import FormatError
 from snn_datasets.events import Blocks, Format, Recognising, Sized, Writing, join_events
 from snncore.errors import PluginLoadError
-from snncore.registry import label
+from snncore.registry import Registry, active, label
 
 Named: TypeAlias = str | Mapping[str, Any] | None
 
@@ -146,9 +147,9 @@ def write_events(path: str | Path, events: NDArray[Any], format: Named = None) -
     path = Path(path)
     writer = _named(format if format is not None else format_for(path))
     if not isinstance(writer, Writing):
+        writing = [name for name, d in _formats().decoders.items() if isinstance(d, Writing)]
         raise FormatError(
-            f"{label(writer)} only reads files; formats that write are "
-            f"{', '.join(name for name, d in _formats()[0].items() if isinstance(d, Writing))}"
+            f"{label(writer)} only reads files; formats that write are {', '.join(writing)}"
         )
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -164,26 +165,44 @@ def _named(format: str | Mapping[str, Any]) -> Format:
     return cast("Format", snncore.from_spec("format", format))
 
 
-def _formats() -> tuple[dict[str, Format], list[str]]:
+class _Formats(NamedTuple):
     """All formats by name, and why others cannot be loaded: they must not stop these."""
+
+    decoders: Mapping[str, Format]
+    recognising: Mapping[str, Recognising]
+    broken: Sequence[str]
+
+
+def _formats() -> _Formats:
+    return _formats_of(active())
+
+
+# Building them takes as long as reading a small file.
+@lru_cache(maxsize=4)
+def _formats_of(registry: Registry) -> _Formats:
     decoders: dict[str, Format] = {}
     broken: list[str] = []
-    for component in snncore.components("format"):
+    for component in (c for c in registry.components if c.kind == "format"):
         try:
             decoders[component.qualified] = snncore.build("format", component.qualified)
         except PluginLoadError as error:
             broken.append(str(error))
-    return decoders, broken
+    recognising = {n: d for n, d in decoders.items() if isinstance(d, Recognising)}
+    return _Formats(decoders, recognising, broken)
 
 
 def _reader(path: Path, file: BinaryIO, format: Named) -> Format:
     if format is not None:
         return _named(format)
-    decoders, broken = _formats()
-    fitting = [n for n, d in decoders.items() if _is_of(d, file)] or [
-        n for n, d in decoders.items() if _goes_by_suffix(d) and path.suffix.lower() in d.extensions
+    decoders, recognising, broken = _formats()
+    fitting = [n for n, d in decoders.items() if _is_of(d, recognising.get(n), file)] or [
+        n
+        for n, d in decoders.items()
+        if not d.magic and n not in recognising and path.suffix.lower() in d.extensions
     ]
     file.seek(0)
+    if len(fitting) == 1:
+        return decoders[fitting[0]]
     known = ", ".join(f"{n} ({' '.join(d.extensions)})" for n, d in decoders.items()) or "none"
     found = _only(
         fitting,
@@ -217,7 +236,7 @@ def format_for(path: Path) -> str:
         >>> format_for(Path("events.npz"))
         'snn-datasets/npz'
     """
-    decoders, broken = _formats()
+    decoders, _, broken = _formats()
     suffix = path.suffix.lower()
     fitting = [n for n, d in decoders.items() if isinstance(d, Writing) and suffix in d.extensions]
     return _only(
@@ -228,18 +247,16 @@ def format_for(path: Path) -> str:
     )
 
 
-def _only(fitting: list[str], *, several: str, none: str, broken: list[str]) -> str:
+def _only(fitting: list[str], *, several: str, none: str, broken: Sequence[str]) -> str:
     if len(fitting) == 1:
         return fitting[0]
     raise FormatError(several if fitting else "; ".join([none, *broken]))
 
 
-def _is_of(decoder: Format, file: BinaryIO) -> bool:
+def _is_of(decoder: Format, recognising: Recognising | None, file: BinaryIO) -> bool:
+    if recognising is None and not decoder.magic:
+        return False
     file.seek(0)
-    if isinstance(decoder, Recognising):
-        return decoder.recognises(file)
-    return bool(decoder.magic) and file.read(len(decoder.magic)) == decoder.magic
-
-
-def _goes_by_suffix(decoder: Format) -> bool:
-    return not decoder.magic and not isinstance(decoder, Recognising)
+    if recognising is not None:
+        return recognising.recognises(file)
+    return file.read(len(decoder.magic)) == decoder.magic
