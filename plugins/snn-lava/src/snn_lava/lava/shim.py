@@ -1,6 +1,6 @@
 """Lets the last release of Lava (lava-nc 0.10.0, lava-dl 0.6.0) be imported by Python 3.11+.
 
-Nothing on disk is changed: two modules are repaired as they are imported, and those that would
+Nothing on disk is changed: three modules are repaired as they are imported, and those that would
 bring torch, torchvision and OpenCV, of which running a network needs one small function, are
 replaced by stand-ins.
 """
