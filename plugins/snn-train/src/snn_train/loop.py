@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import snncore
 from snn_train import checkpoint
+from snn_train.annealing import anneal
 from snn_train.data import Plan, load
 from snn_train.distributed import share_buffers
 from snn_train.errors import TrainingError
@@ -138,6 +139,7 @@ class Loop:
     def _epoch(self, interrupt: Interrupt) -> bool:
         parts, progress = self.parts, self.progress
         parts.net.train()
+        anneal(parts.net, progress.epoch, self.settings.epochs)
         parts.train.set_epoch(progress.epoch)
         if parts.affine is not None:
             parts.affine.set_epoch(progress.epoch)
