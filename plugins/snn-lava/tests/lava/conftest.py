@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import sysconfig
 import venv
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 
 from snn_lava.lava.toolchain import LavaToolchain
@@ -23,7 +23,9 @@ class Environment:
         venv.create(folder, with_pip=False, symlinks=True)
         self.interpreter = folder / "bin" / "python"
         (self.packages,) = folder.glob("lib/*/site-packages")
-        (self.packages / "numpy.pth").write_text(sysconfig.get_path("purelib"))
+        # Where they lie, which need not be a site folder.
+        needed = {Path(str(package.__file__)).parents[1] for package in (h5py, np)}
+        (self.packages / "needed.pth").write_text("\n".join(map(str, sorted(needed))))
 
     def install(self, name: str, version: str) -> None:
         """A distribution; its modules are the stand-in's."""
