@@ -139,7 +139,7 @@ def test_errors_inside_its_processes_are_shown(toolchain, net, holders):
 
 
 def test_errors_before_there_are_processes_are_shown(toolchain, net):
-    with pytest.raises(ChipError, match=r"NotImplementedError: said before there is a runtime$"):
+    with pytest.raises(ChipError, match=r"OverflowError: said before there is a runtime$"):
         toolchain.run(net("fail_early", *FLAT), spikes(5, 1, 3))
 
 

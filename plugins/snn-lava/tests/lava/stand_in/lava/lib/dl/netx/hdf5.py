@@ -71,7 +71,7 @@ class Network:
 
     def does_fail_early(self, x, run_cfg):
         self.runtime = None
-        raise NotImplementedError("said before there is a runtime")
+        raise OverflowError("said before there is a runtime")
 
     def does_fail_inside(self, x, run_cfg):
         self.starts_another()
