@@ -116,3 +116,16 @@ def test_matrices_without_positive_weights_avoid_what_lava_stores_wrongly():
 )
 def test_feedback_is_stored_at_the_shift_of_its_layer(weight, back, exact):
     assert stored_exactly(np.array(weight), np.array(back)) == exact
+
+
+def test_a_large_layer_is_judged_by_some_of_its_weights():
+    """Still exact on a binary grid, and as good as by all of them."""
+    rng = np.random.default_rng(5)
+    exact = scaled(rng.integers(-60, 61, (400, 500)) / 16, None, None, IF)
+    assert (exact.weight_error, exact.threshold_error, exact.clipped) == (0.0, 0.0, 0.0)
+    weight = rng.normal(0, 0.1, (400, 500))
+    found = scaled(weight, None, None, IF)
+    rms = np.sqrt(np.mean((found.weight / (64 * found.scale) - weight) ** 2))
+    # A uniform error within steps of 1/32, of weights up to some five sigma.
+    assert rms < 1.1 / 32 / found.scale / np.sqrt(12)
+    assert found.clipped < 1e-3

@@ -12,6 +12,8 @@ from snn_lava.grid import BIASES, THRESHOLDS, WEIGHT_UNIT, WEIGHTS, threshold_in
 from snn_lava.program import Integers, Weights
 
 _PER_OCTAVE = 32
+# Weights by which a scale is judged; the search would else take seconds for a large layer.
+_SCORED = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def scaled(
     IF, LIF and current-based neurons with a reset to 0 are homogeneous: weights, bias and threshold
     times s give the same spikes. Candidates are the largest s that clips nothing, smaller and
     slightly larger ones, and powers of two, which keep numbers that lie on a binary grid exact.
-    The score is the mean square error of the weights plus that of the threshold, both relative.
+    The score is the mean square error of the weights plus that of the threshold, both relative; of
+    many weights 65,536 are drawn for it, always the same, beside the largest and the least.
 
     Args:
         weight: ``[out, ...]``.
@@ -75,19 +78,30 @@ def scaled(
     """
     if neurons.on_grid:
         return _at(1.0, weight, recurrent, bias, neurons)
-    every = (
-        weight.ravel() if recurrent is None else np.concatenate([weight.ravel(), recurrent.ravel()])
-    )
+    every = _all(weight, recurrent)
     candidates = list(_candidates(every, neurons.threshold))
+    scored = _some(every)
     matrices = [m for m in (weight, recurrent) if m is not None and m.ndim == 2]
     unsigned = any(m.max(initial=0) <= 0 for m in matrices)
     scores = [
         np.inf
         if unsigned and not stored_exactly(*(_codes(m, s) for m in matrices))
-        else _score(s, every, bias, neurons)
+        else _score(s, scored, bias, neurons)
         for s in candidates
     ]
     return _at(candidates[int(np.argmin(scores))], weight, recurrent, bias, neurons)
+
+
+def _all(weight: Floats, recurrent: Floats | None) -> Floats:
+    parts = [matrix.ravel() for matrix in (weight, recurrent) if matrix is not None]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _some(weights: Floats) -> Floats:
+    if weights.size <= _SCORED:
+        return weights
+    drawn = weights[np.random.default_rng(0).integers(0, weights.size, _SCORED)]
+    return np.concatenate([drawn, [weights.max(), weights.min()]])
 
 
 def _candidates(weights: Floats, threshold: float) -> Iterator[float]:
@@ -153,9 +167,7 @@ def _at(
     bias: Floats | None,
     neurons: Dynamics,
 ) -> Scaled:
-    every = (
-        weight.ravel() if recurrent is None else np.concatenate([weight.ravel(), recurrent.ravel()])
-    )
+    every = _all(weight, recurrent)
     codes = _codes(every, scale)
     real = every * scale * WEIGHT_UNIT
     over = (real > WEIGHTS.high + 1) | (real < WEIGHTS.low - 1)
